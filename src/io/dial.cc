@@ -1,0 +1,215 @@
+#include "io/dial.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "io/plain_stream.h"
+
+namespace wsproxy::io {
+namespace {
+
+constexpr auto kStagger = std::chrono::milliseconds(250);  // RFC 8305 section 5
+constexpr auto kAttemptTimeout = std::chrono::seconds(5);  // of one address, if it is not the last
+
+// Of the errors of several addresses, the one that says most: a machine that refused is there.
+int worth(int error) {
+  switch (error) {
+    case ECONNREFUSED: return 3;
+    case ETIMEDOUT: return 2;
+    case EAFNOSUPPORT:
+    case EADDRNOTAVAIL:
+    case ENETUNREACH: return 0;
+    default: return 1;
+  }
+}
+
+Errc code_of(int error) {
+  if (error == ECONNREFUSED || error == ENOENT) return Errc::Refused;
+  return error == ETIMEDOUT ? Errc::TimedOut : Errc::Unreachable;
+}
+
+class SocketDial final : public Dial {
+ public:
+  SocketDial(EventLoop& loop, const Endpoint& target, const DialLimits& limits,
+             std::move_only_function<void()> wake)
+      : loop_(loop),
+        name_(target.to_string()),
+        port_(target.port),
+        limits_(limits),
+        wake_(std::move(wake)),
+        next_(loop.timers(), [this] { try_next(); }),
+        limit_(loop.timers(), [this] { out_of_time(); }) {}
+
+  void start_lookup(Resolver& resolver, const std::string& host) {
+    lookup_ = resolver.lookup(host, limits_.lookup, [this] {
+      auto addresses = lookup_->take();
+      if (!addresses) return finish(std::unexpected(addresses.error()));
+      start(interleave_families(std::move(*addresses)));
+      try_next();
+    });
+  }
+
+  void start(std::vector<SocketAddress> addresses) {
+    addresses_ = std::move(addresses);
+    std::ranges::reverse(addresses_);  // taken from the back
+    limit_.arm(limits_.connect);
+    next_.arm(Duration::zero());
+  }
+
+  [[nodiscard]] bool pending() const override { return pending_; }
+
+  Result<std::unique_ptr<Stream>> take() override {
+    if (result_) return std::move(result_);
+    return std::unexpected(result_.error().in("cannot reach " + name_));
+  }
+
+ private:
+  struct Attempt {
+    Attempt(SocketDial& dial, UniqueFd socket)
+        : fd(std::move(socket)),
+          watch(dial.loop_, fd.get(), [&dial, this](Ready) { dial.attempt_ready(*this); }),
+          timeout(dial.loop_.timers(), [&dial, this] { dial.attempt_failed(*this, ETIMEDOUT); }) {
+      watch.set({.write = true});
+    }
+    UniqueFd fd;
+    Watch watch;
+    Timer timeout;
+  };
+
+  void try_next() {
+    while (pending_ && !addresses_.empty()) {
+      SocketAddress address = addresses_.back();
+      addresses_.pop_back();
+      address.set_port(port_);
+      if (begin(address)) {
+        if (!addresses_.empty()) next_.arm(kStagger);
+        return;
+      }
+    }
+    give_up_if_none_left();
+  }
+
+  // True if an attempt is under way now; false if it failed at once.
+  bool begin(const SocketAddress& address) {
+    UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) {
+      note(errno);
+      return false;
+    }
+    const int done = ::connect(fd.get(), address.get(), address.length());
+    // a Unix socket whose queue is full says EAGAIN and polls writable: nothing to wait for
+    if (done != 0 && errno != EINPROGRESS) {
+      note(errno == EAGAIN ? ECONNREFUSED : errno);
+      return false;
+    }
+    attempts_.push_back(std::make_unique<Attempt>(*this, std::move(fd)));
+    if (!addresses_.empty()) attempts_.back()->timeout.arm(kAttemptTimeout);
+    return true;
+  }
+
+  void attempt_ready(Attempt& attempt) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (::getsockopt(attempt.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+    if (error != 0) return attempt_failed(attempt, error);
+    attempt.watch.set({});
+    tune_tcp(attempt.fd.get());
+    finish(std::make_unique<PlainStream>(std::move(attempt.fd)));
+  }
+
+  void attempt_failed(Attempt& attempt, int error) {
+    note(error);
+    const auto found = std::ranges::find(attempts_, &attempt, &std::unique_ptr<Attempt>::get);
+    bury(std::move(*found));
+    attempts_.erase(found);
+    try_next();
+  }
+
+  // An attempt may be calling us right now: it dies at the end of the turn.
+  void bury(std::unique_ptr<Attempt> attempt) {
+    attempt->watch.set({});
+    attempt->timeout.cancel();
+    loop_.defer([dead = std::move(attempt)] {});
+  }
+
+  void note(int error) {
+    if (error_ == 0 || worth(error) > worth(error_)) error_ = error;
+  }
+
+  void give_up_if_none_left() {
+    if (!pending_ || !attempts_.empty() || !addresses_.empty()) return;
+    finish(fail(code_of(error_), describe_errno(error_)));
+  }
+
+  void out_of_time() {
+    note(ETIMEDOUT);
+    addresses_.clear();
+    finish(fail(code_of(error_), describe_errno(error_)));
+  }
+
+  void finish(Result<std::unique_ptr<Stream>> result) {
+    result_ = std::move(result);
+    pending_ = false;
+    next_.cancel();
+    limit_.cancel();
+    for (auto& attempt : std::exchange(attempts_, {})) bury(std::move(attempt));
+    wake_();
+  }
+
+  EventLoop& loop_;
+  std::string name_;
+  std::uint16_t port_;
+  DialLimits limits_;
+  std::move_only_function<void()> wake_;
+  std::unique_ptr<Lookup> lookup_;
+  std::vector<SocketAddress> addresses_;
+  std::vector<std::unique_ptr<Attempt>> attempts_;
+  Timer next_;
+  Timer limit_;
+  int error_ = 0;
+  bool pending_ = true;
+  Result<std::unique_ptr<Stream>> result_;
+};
+
+}  // namespace
+
+std::string Endpoint::to_string() const {
+  if (!unix_path.empty()) return "unix:" + unix_path;
+  const bool v6 = host.find(':') != std::string::npos;
+  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+std::unique_ptr<Dial> SocketDialer::dial(const Endpoint& target, const DialLimits& limits,
+                                         std::move_only_function<void()> wake) {
+  auto dial = std::make_unique<SocketDial>(loop_, target, limits, std::move(wake));
+  if (!target.unix_path.empty()) {
+    auto address = SocketAddress::unix_path(target.unix_path);
+    dial->start(address ? std::vector{*address} : std::vector<SocketAddress>{});
+  } else if (const auto numeric = SocketAddress::numeric(target.host, target.port)) {
+    dial->start({*numeric});
+  } else {
+    dial->start_lookup(resolver_, target.host);
+  }
+  return dial;
+}
+
+std::vector<SocketAddress> interleave_families(std::vector<SocketAddress> addresses) {
+  if (addresses.empty()) return addresses;
+  const int first_family = addresses.front().family();
+  const auto other = std::ranges::stable_partition(
+      addresses, [&](const SocketAddress& a) { return a.family() == first_family; });
+  std::vector<SocketAddress> ordered;
+  auto a = addresses.begin();
+  auto b = other.begin();
+  while (a != other.begin() || b != addresses.end()) {
+    if (a != other.begin()) ordered.push_back(*a++);
+    if (b != addresses.end()) ordered.push_back(*b++);
+  }
+  return ordered;
+}
+
+}  // namespace wsproxy::io

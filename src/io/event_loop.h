@@ -1,0 +1,56 @@
+// The reactor: level-triggered epoll, timers, and work put off to the end of a turn.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/unique_fd.h"
+#include "io/timer_queue.h"
+#include "io/watch.h"
+
+namespace wsproxy::io {
+
+/// Single-threaded. A turn: wait, call the watches that are ready, the timers that are due, and
+/// then what was deferred. Nothing that is called may block.
+class EventLoop {
+ public:
+  explicit EventLoop(const Clock& clock);
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// Turns until stop() is called.
+  void run();
+  void stop() { stopped_ = true; }
+
+  /// One turn that waits at most `limit`.
+  void turn(Duration limit);
+
+  /// Calls `work` at the end of this turn, when no callback of a watch or timer is on the stack:
+  /// the place for an object to die. Work deferred by such work runs in the next turn.
+  void defer(std::move_only_function<void()> work) { deferred_.push_back(std::move(work)); }
+
+  [[nodiscard]] TimerQueue& timers() { return timers_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
+ private:
+  friend class Watch;
+  void update(Watch& watch, Interest interest);
+  void forget(const Watch& watch);
+  void dispatch(std::size_t count);
+
+  const Clock& clock_;
+  UniqueFd epoll_;
+  TimerQueue timers_;
+  std::array<epoll_event, 256> events_{};
+  std::size_t current_ = 0;   // of the turn's events: which is being dispatched
+  std::size_t received_ = 0;  // of the turn's events: how many there are
+  std::vector<std::move_only_function<void()>> deferred_;
+  bool stopped_ = false;
+};
+
+}  // namespace wsproxy::io

@@ -1,0 +1,28 @@
+// A stream over a connected, non-blocking socket.
+#pragma once
+
+#include "base/unique_fd.h"
+#include "io/stream.h"
+
+namespace wsproxy::io {
+
+class PlainStream final : public Stream {
+ public:
+  /// `fd` is connected and non-blocking.
+  explicit PlainStream(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  IoResult read(MutableBytes out) override;
+  IoResult peek(MutableBytes out) override;
+  IoResult write(std::span<const Bytes> parts) override;
+  void shutdown_write() override;
+  [[nodiscard]] int fd() const override { return fd_.get(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+/// TCP_NODELAY and keep-alive (first probe after 60 s of silence, dead after 4 more, 15 s apart)
+/// for an Internet socket; nothing for others.
+void tune_tcp(int fd);
+
+}  // namespace wsproxy::io

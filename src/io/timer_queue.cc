@@ -1,0 +1,80 @@
+#include "io/timer_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace wsproxy::io {
+
+std::optional<Duration> TimerQueue::next_in() const {
+  if (heap_.empty()) return std::nullopt;
+  return std::max(heap_.front()->due_ - clock_.now(), Duration::zero());
+}
+
+void TimerQueue::run() {
+  // `now` is read once: a timer that arms itself with zero runs in the next turn, not for ever
+  const SteadyTime now = clock_.now();
+  while (!heap_.empty() && heap_.front()->due_ <= now) {
+    Timer& timer = *heap_.front();
+    remove(timer);
+    timer.callback_();
+  }
+}
+
+void TimerQueue::insert(Timer& timer) {
+  heap_.push_back(&timer);
+  timer.index_ = heap_.size() - 1;
+  sift_up(timer.index_);
+}
+
+void TimerQueue::remove(Timer& timer) {
+  const std::size_t index = timer.index_;
+  timer.index_ = Timer::kNone;
+  Timer* last = heap_.back();
+  heap_.pop_back();
+  if (index == heap_.size()) return;
+  place(index, last);
+  sift_up(index);
+  sift_down(last->index_);
+}
+
+void TimerQueue::place(std::size_t index, Timer* timer) {
+  heap_[index] = timer;
+  timer->index_ = index;
+}
+
+void TimerQueue::sift_up(std::size_t index) {
+  Timer* timer = heap_[index];
+  while (index > 0) {
+    const std::size_t parent = (index - 1) / 2;
+    if (heap_[parent]->due_ <= timer->due_) break;
+    place(index, heap_[parent]);
+    index = parent;
+  }
+  place(index, timer);
+}
+
+void TimerQueue::sift_down(std::size_t index) {
+  Timer* timer = heap_[index];
+  while (true) {
+    std::size_t child = 2 * index + 1;
+    if (child >= heap_.size()) break;
+    if (child + 1 < heap_.size() && heap_[child + 1]->due_ < heap_[child]->due_) ++child;
+    if (timer->due_ <= heap_[child]->due_) break;
+    place(index, heap_[child]);
+    index = child;
+  }
+  place(index, timer);
+}
+
+void Timer::arm(Duration after) {
+  // moving a timer that is armed re-sorts it in place
+  cancel();
+  due_ = queue_.clock().now() + after;
+  queue_.insert(*this);
+}
+
+void Timer::cancel() {
+  if (armed()) queue_.remove(*this);
+}
+
+}  // namespace wsproxy::io

@@ -1,0 +1,65 @@
+// Deadlines in order: a binary heap of timers that know their own place in it.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace wsproxy::io {
+
+class Timer;
+
+/// Arming and cancelling are O(log n). The owner calls run() when time has passed.
+class TimerQueue {
+ public:
+  explicit TimerQueue(const Clock& clock) : clock_(clock) {}
+  TimerQueue(const TimerQueue&) = delete;
+  TimerQueue& operator=(const TimerQueue&) = delete;
+
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
+  /// How long until the first timer is due (zero if it is), or nothing if none is armed.
+  [[nodiscard]] std::optional<Duration> next_in() const;
+
+  /// Calls every timer that is due now, each once. A timer may arm or destroy any timer.
+  void run();
+
+ private:
+  friend class Timer;
+  void insert(Timer& timer);
+  void remove(Timer& timer);
+  void place(std::size_t index, Timer* timer);
+  void sift_up(std::size_t index);
+  void sift_down(std::size_t index);
+
+  const Clock& clock_;
+  std::vector<Timer*> heap_;
+};
+
+/// Calls back once, after the duration it was last armed with. Its destructor cancels.
+class Timer {
+ public:
+  Timer(TimerQueue& queue, std::move_only_function<void()> callback)
+      : queue_(queue), callback_(std::move(callback)) {}
+  ~Timer() { cancel(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  void arm(Duration after);
+  void cancel();
+  [[nodiscard]] bool armed() const { return index_ != kNone; }
+
+ private:
+  friend class TimerQueue;
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+  TimerQueue& queue_;
+  SteadyTime due_;
+  std::size_t index_ = kNone;
+  std::move_only_function<void()> callback_;
+};
+
+}  // namespace wsproxy::io

@@ -1,0 +1,54 @@
+// One descriptor in the event loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace wsproxy::io {
+
+class EventLoop;
+
+/// What to wait for. Worked out from state after every step, never switched on and off by hand.
+struct Interest {
+  bool read = false;
+  bool write = false;
+  bool hang_up = false;  ///< the peer's FIN, for when nothing may be read
+
+  bool operator==(const Interest&) const = default;
+};
+
+/// What happened. `hang_up`: FIN (if asked for), reset or another error; a read or write tells
+/// which.
+struct Ready {
+  bool read = false;
+  bool write = false;
+  bool hang_up = false;
+};
+
+/// Watches a descriptor that somebody else owns and that outlives the watch. A descriptor of -1 is
+/// never ready: tests drive such sessions by hand.
+///
+/// Without any interest the descriptor leaves the loop, for epoll reports errors even to those who
+/// did not ask, again and again.
+class Watch {
+ public:
+  using Callback = std::move_only_function<void(Ready)>;
+
+  Watch(EventLoop& loop, int fd, Callback callback)
+      : loop_(loop), fd_(fd), callback_(std::move(callback)) {}
+  ~Watch() { set({}); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  void set(Interest interest);
+  [[nodiscard]] Interest interest() const { return interest_; }
+
+ private:
+  friend class EventLoop;
+  EventLoop& loop_;
+  int fd_;
+  Interest interest_;
+  Callback callback_;
+};
+
+}  // namespace wsproxy::io
