@@ -1,0 +1,188 @@
+#include "tls/tls_stream.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/check.h"
+
+namespace wsproxy::tls {
+namespace {
+
+using io::IoResult;
+
+// Records are gathered up to here before they go out in one write: four full ones and a bit.
+constexpr std::size_t kMaxGathered = std::size_t{64} * 1024;
+
+}  // namespace
+
+// The BIO through which OpenSSL reaches the stream below it.
+struct BioCallbacks {
+  static TlsStream& self(BIO* bio) { return *static_cast<TlsStream*>(BIO_get_data(bio)); }
+
+  static int write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
+    TlsStream& stream = self(bio);
+    const Bytes bytes(reinterpret_cast<const std::byte*>(data), size);
+    stream.out_.insert(stream.out_.end(), bytes.begin(), bytes.end());
+    *written = size;
+    return 1;
+  }
+
+  static int read(BIO* bio, char* data, std::size_t size, std::size_t* got) {
+    TlsStream& stream = self(bio);
+    BIO_clear_retry_flags(bio);
+    *got = 0;
+    const IoResult result =
+        stream.inner_->read(MutableBytes(reinterpret_cast<std::byte*>(data), size));
+    switch (result.kind) {
+      case IoResult::Kind::Ok: *got = result.bytes; return 1;
+      case IoResult::Kind::Again: BIO_set_retry_read(bio); return 0;
+      case IoResult::Kind::Eof: stream.inner_eof_ = true; return 0;
+      case IoResult::Kind::Failed: stream.inner_failure_ = result; return 0;
+    }
+    return 0;
+  }
+
+  static long control(BIO* bio, int command, long, void*) {
+    if (command == BIO_CTRL_EOF) return self(bio).inner_eof_ ? 1 : 0;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+  }
+
+  static BIO_METHOD* method() {
+    static BIO_METHOD* const kMethod = [] {
+      BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wsproxy");
+      BIO_meth_set_write_ex(method, write);
+      BIO_meth_set_read_ex(method, read);
+      BIO_meth_set_ctrl(method, control);
+      return method;
+    }();
+    return kMethod;
+  }
+};
+
+void TlsStream::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
+
+TlsStream::TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner)
+    : inner_(std::move(inner)), ssl_(ssl) {
+  CHECK(ssl_);
+  BIO* bio = BIO_new(BioCallbacks::method());
+  CHECK(bio != nullptr);
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_accept_state(ssl_.get());
+  SSL_set_read_ahead(ssl_.get(), 1);  // header and body of a record with one system call
+}
+
+TlsStream::~TlsStream() = default;
+
+IoResult TlsStream::handshake() {
+  ERR_clear_error();
+  const int returned = SSL_do_handshake(ssl_.get());
+  const IoResult result = returned == 1 ? IoResult::ok(0) : result_of(returned);
+  if (result.is_ok()) handshaking_ = false;
+  // whatever came of it, our half of the handshake or the alert that ends it has to go out
+  const IoResult flushed = flush();
+  if (result.is_ok() && flushed.kind == IoResult::Kind::Failed) return flushed;
+  return result;
+}
+
+const char* TlsStream::version() const { return SSL_get_version(ssl_.get()); }
+
+IoResult TlsStream::result_of(int returned) {
+  switch (SSL_get_error(ssl_.get(), returned)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: return IoResult::again();
+    case SSL_ERROR_ZERO_RETURN: return IoResult::eof();
+    case SSL_ERROR_SYSCALL:
+      if (inner_failure_.kind == IoResult::Kind::Failed) return inner_failure_;
+      return handshaking_ ? IoResult::failed(0, "closed during the TLS handshake")
+                          : IoResult::eof();
+    default: {
+      if (inner_failure_.kind == IoResult::Kind::Failed) return inner_failure_;
+      const char* why = ERR_reason_error_string(ERR_peek_error());
+      return IoResult::failed(0, why == nullptr ? "TLS failure" : why);
+    }
+  }
+}
+
+IoResult TlsStream::flush() {
+  while (out_done_ < out_.size()) {
+    const std::array parts = {Bytes(out_).subspan(out_done_)};
+    const IoResult result = inner_->write(parts);
+    if (!result.is_ok()) return result;
+    out_done_ += result.bytes;
+  }
+  out_done_ = 0;
+  if (!out_.empty()) out_ = {};  // an idle session keeps no buffer
+  return IoResult::ok(0);
+}
+
+IoResult TlsStream::read(MutableBytes out) {
+  std::size_t total = 0;
+  read_was_full_ = true;
+  while (total < out.size()) {
+    ERR_clear_error();
+    std::size_t got = 0;
+    const int returned = SSL_read_ex(ssl_.get(), out.data() + total, out.size() - total, &got);
+    if (returned == 1) {
+      total += got;
+      continue;
+    }
+    read_was_full_ = false;
+    const IoResult result = result_of(returned);
+    if (!out_.empty()) flush();  // an answer to a KeyUpdate, or an alert
+    if (total == 0) return result;
+    break;  // a failure or EOF comes again with the next read
+  }
+  return IoResult::ok(total);
+}
+
+IoResult TlsStream::peek(MutableBytes) { return IoResult::failed(EOPNOTSUPP); }
+
+IoResult TlsStream::write(std::span<const Bytes> parts) {
+  if (const IoResult flushed = flush(); !flushed.is_ok()) return flushed;
+  std::size_t total = 0;
+  for (Bytes part : parts) {
+    while (!part.empty() && out_.size() < kMaxGathered) {
+      ERR_clear_error();
+      std::size_t written = 0;
+      const int returned = SSL_write_ex(ssl_.get(), part.data(), part.size(), &written);
+      if (returned != 1) {
+        const IoResult result = result_of(returned);
+        if (total == 0) return result;
+        part = {};
+        break;
+      }
+      total += written;
+      part = part.subspan(written);
+    }
+  }
+  // what the socket does not take now stays in out_: those bytes count as written
+  const IoResult flushed = flush();
+  if (flushed.kind == IoResult::Kind::Failed) return flushed;
+  return IoResult::ok(total);
+}
+
+// SSL_has_pending alone counts half a record as well, which no read can give.
+bool TlsStream::has_buffered() const { return read_was_full_ && SSL_has_pending(ssl_.get()) == 1; }
+
+void TlsStream::shutdown_write() {
+  ERR_clear_error();
+  if (!handshaking_) SSL_shutdown(ssl_.get());
+  flush();
+  ERR_clear_error();
+  inner_->shutdown_write();
+}
+
+io::Interest TlsStream::interest(io::Interest wanted) const {
+  if (handshaking_) wanted.read = true;
+  if (!out_.empty()) wanted.write = true;
+  return wanted;
+}
+
+}  // namespace wsproxy::tls

@@ -1,0 +1,55 @@
+// TLS over another stream.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "io/stream.h"
+
+struct ssl_st;
+
+namespace wsproxy::tls {
+
+/// OpenSSL reads and writes records through the inner stream by way of two small buffers of ours,
+/// so that one system call carries several records. Both are freed when they are empty.
+class TlsStream final : public io::Stream {
+ public:
+  /// Takes over `ssl`, fresh from SSL_new, as the server.
+  TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner);
+  ~TlsStream() override;
+
+  /// Goes on with the handshake. Ok: done. Again: wait for interest({}). Failed: `why` says it.
+  io::IoResult handshake();
+
+  /// "TLSv1.3", for the log.
+  [[nodiscard]] const char* version() const;
+
+  io::IoResult read(MutableBytes out) override;
+  io::IoResult peek(MutableBytes out) override;
+  io::IoResult write(std::span<const Bytes> parts) override;
+  [[nodiscard]] bool flushed() const override { return out_.empty(); }
+  [[nodiscard]] bool has_buffered() const override;
+  void shutdown_write() override;
+  [[nodiscard]] io::Interest interest(io::Interest wanted) const override;
+  [[nodiscard]] int fd() const override { return inner_->fd(); }
+
+ private:
+  friend struct BioCallbacks;
+  struct Free {
+    void operator()(ssl_st* ssl) const;
+  };
+
+  io::IoResult result_of(int returned);
+  io::IoResult flush();
+
+  std::unique_ptr<io::Stream> inner_;
+  std::vector<std::byte> out_;  // records that the socket has not taken
+  std::size_t out_done_ = 0;    // of out_: taken
+  io::IoResult inner_failure_;  // what the inner stream said last, if it was a failure
+  bool inner_eof_ = false;
+  bool read_was_full_ = false;  // the last read filled its buffer: there may be more inside
+  bool handshaking_ = true;
+  std::unique_ptr<ssl_st, Free> ssl_;  // last: freed first, while the BIO's buffers are alive
+};
+
+}  // namespace wsproxy::tls
