@@ -1,0 +1,211 @@
+# wsproxy. `make help` lists what can be made.
+
+BUILD ?= release
+TARGET ?=
+LISTEN ?= 6080
+ARGS ?=
+SECONDS ?= 60
+DESTDIR ?=
+prefix ?= /usr/local
+unitdir ?= $(prefix)/lib/systemd/system
+
+out := build/$(BUILD)
+page := build/page
+
+# --- flags -----------------------------------------------------------------------------------------
+
+ifeq ($(filter $(BUILD),release debug asan tsan cov fuzz),)
+$(error BUILD is one of release debug asan tsan cov fuzz, not '$(BUILD)')
+endif
+
+ifeq ($(BUILD)$(origin CXX),fuzzdefault)
+CXX := clang++-19
+endif
+
+optimize_release := -O2 -D_FORTIFY_SOURCE=3 -DNDEBUG
+optimize_debug := -O0
+optimize_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+optimize_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
+optimize_cov := -O0 --coverage
+optimize_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+warnings := -Wall -Wextra -Wpedantic -Werror
+hardening := -fstack-protector-strong -fcf-protection=full -D_GLIBCXX_ASSERTIONS -fPIE
+ifneq ($(shell uname -m),x86_64)
+hardening := $(filter-out -fcf-protection=full,$(hardening))
+endif
+
+CXXFLAGS ?= -g
+compile_flags := -std=c++23 -Isrc -I$(page) $(warnings) $(hardening) $(optimize_$(BUILD)) $(CXXFLAGS)
+link_flags := $(filter -fsanitize% --coverage,$(optimize_$(BUILD))) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
+libs := -lssl -lcrypto
+
+# --- files -----------------------------------------------------------------------------------------
+
+sources := $(sort $(shell find src -name '*.cc' -not -path '*/node_modules/*'))
+objects := $(patsubst src/%.cc,$(out)/src/%.o,$(sources))
+core := $(filter-out $(out)/src/main.o,$(objects)) $(out)/page_assets.o
+
+test_sources := $(sort $(shell find tests -name '*_test.cc') $(wildcard tests/support/*.cc))
+fuzz_sources := $(sort $(wildcard tests/fuzz/*_fuzz.cc))
+test_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(test_sources))
+fuzz_targets := $(patsubst tests/fuzz/%.cc,$(out)/fuzz/%,$(fuzz_sources))
+replay_targets := $(patsubst tests/fuzz/%.cc,$(out)/replay/%,$(fuzz_sources))
+
+page_sources := $(filter-out %.cc %.h,$(wildcard src/web/*))
+cc_files := $(shell find src tests scripts -name '*.cc' -o -name '*.h' | grep -v node_modules)
+
+.PHONY: all run check check-unit check-e2e lint layers format tidy bench fuzz coverage man install uninstall clean help page-modules
+.DELETE_ON_ERROR:
+
+all: deps-build
+	@$(MAKE) --no-print-directory $(out)/wsproxy
+
+# --- build -----------------------------------------------------------------------------------------
+
+.PHONY: deps-%
+deps-%:
+	@scripts/install-deps $*
+
+$(out)/wsproxy: $(objects) $(out)/page_assets.o
+	$(CXX) $(link_flags) -o $@ $^ $(libs)
+
+$(out)/src/%.o: src/%.cc | $(page)/page_assets.inc
+	@mkdir -p $(@D)
+	$(CXX) $(compile_flags) -MMD -MP -c -o $@ $<
+
+$(out)/tests/%.o: tests/%.cc | $(page)/page_assets.inc
+	@mkdir -p $(@D)
+	$(CXX) $(compile_flags) -Itests -MMD -MP -c -o $@ $<
+
+$(out)/page_assets.o: $(page)/page_assets.S $(page)/page_assets.inc
+	@mkdir -p $(@D)
+	$(CXX) -fPIE -c -o $@ $<
+
+# the page, bundled: assembler and table name every file, so one stamp stands for all
+$(page)/page_assets.S $(page)/page_assets.inc &: $(page_sources) scripts/bundle-page.mjs src/web/node_modules/.package-lock.json
+	node scripts/bundle-page.mjs $(page)
+
+src/web/node_modules/.package-lock.json: src/web/package-lock.json src/web/package.json
+	cd src/web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+-include $(objects:.o=.d) $(test_objects:.o=.d)
+
+# --- run -------------------------------------------------------------------------------------------
+
+run: deps-run all
+ifeq ($(TARGET),)
+	@BUILD=$(BUILD) LISTEN=$(LISTEN) scripts/demo-desktop $(ARGS)
+else
+	$(out)/wsproxy $(ARGS) $(LISTEN) $(TARGET)
+endif
+
+# --- tests -----------------------------------------------------------------------------------------
+
+$(out)/unit_tests: $(test_objects) $(core)
+	$(CXX) $(link_flags) -o $@ $^ $(libs) -lgtest -lgtest_main -lgmock -lpthread
+
+$(out)/replay/%: $(out)/tests/fuzz/%.o $(out)/tests/fuzz/replay_main.o $(core)
+	@mkdir -p $(@D)
+	$(CXX) $(link_flags) -o $@ $^ $(libs)
+
+$(out)/fuzz/%: $(out)/tests/fuzz/%.o $(core)
+	@mkdir -p $(@D)
+	$(CXX) $(link_flags) -fsanitize=fuzzer -o $@ $^ $(libs)
+
+# what `check` needs of one build, made in a make of its own so that its BUILD counts
+.PHONY: test-binaries
+test-binaries: $(out)/unit_tests $(replay_targets) $(out)/wsproxy
+
+tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e/package.json
+	cd tests/e2e && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+check: deps-check
+	@$(MAKE) --no-print-directory BUILD=release test-binaries
+	@$(MAKE) --no-print-directory BUILD=asan test-binaries
+	@$(MAKE) --no-print-directory tests/e2e/node_modules/.package-lock.json
+	@scripts/check
+
+check-unit: deps-check
+	@$(MAKE) --no-print-directory test-binaries
+	$(out)/unit_tests
+
+coverage:
+	@$(MAKE) --no-print-directory BUILD=cov build/cov/unit_tests
+	find build/cov -name '*.gcda' -delete
+	build/cov/unit_tests >/dev/null
+	scripts/coverage build/cov
+
+fuzz: deps-lint
+	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-all
+.PHONY: fuzz-all
+fuzz-all: $(fuzz_targets)
+	@for target in $(fuzz_targets); do \
+	  name=$$(basename $$target _fuzz); mkdir -p build/fuzz/found/$$name; \
+	  echo "== $$name"; \
+	  $$target -max_total_time=$(SECONDS) -print_final_stats=1 build/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+bench:
+	@echo "make bench: the benchmark is not part of the project yet"
+
+# --- lint ------------------------------------------------------------------------------------------
+
+lint: deps-lint $(page)/page_assets.inc layers
+	clang-format-19 --dry-run --Werror $(cc_files)
+	scripts/tidy $(cc_files)
+	shellcheck .ci/run $(filter-out %.mjs %.cc %.py,$(wildcard scripts/*))
+	mandoc -Tlint -Wwarning man/wsproxy.8
+
+layers:
+	@scripts/check-layers
+
+format: deps-lint
+	clang-format-19 -i $(cc_files)
+
+# --- man page: its OPTIONS come from the option table -----------------------------------------------
+
+$(out)/write_man: $(out)/src/config/help.o $(out)/src/config/options.o $(out)/write_man.o
+	$(CXX) $(link_flags) -o $@ $^
+$(out)/write_man.o: scripts/write_man.cc src/config/help.h
+	@mkdir -p $(@D)
+	$(CXX) $(compile_flags) -c -o $@ $<
+
+man: $(out)/write_man
+	$(out)/write_man man/wsproxy.8
+
+# --- install ---------------------------------------------------------------------------------------
+
+install: all
+	install -D -m 755 $(out)/wsproxy $(DESTDIR)$(prefix)/bin/wsproxy
+	install -D -m 644 man/wsproxy.8 $(DESTDIR)$(prefix)/share/man/man8/wsproxy.8
+	install -D -m 644 LICENSE $(DESTDIR)$(prefix)/share/doc/wsproxy/LICENSE
+	install -D -m 644 $(page)/LICENSES.txt $(DESTDIR)$(prefix)/share/doc/wsproxy/LICENSES.txt
+	@mkdir -p $(DESTDIR)$(unitdir)
+	sed 's|@prefix@|$(prefix)|g' systemd/wsproxy.service > $(DESTDIR)$(unitdir)/wsproxy.service
+	chmod 644 $(DESTDIR)$(unitdir)/wsproxy.service
+
+uninstall:
+	rm -f $(DESTDIR)$(prefix)/bin/wsproxy $(DESTDIR)$(prefix)/share/man/man8/wsproxy.8 $(DESTDIR)$(unitdir)/wsproxy.service
+	rm -rf $(DESTDIR)$(prefix)/share/doc/wsproxy
+
+clean:
+	rm -rf build
+
+help:
+	@echo "make all                 build $(out)/wsproxy (installs what the build needs)"
+	@echo "make run                 build, and show a demonstration desktop on port $(LISTEN)"
+	@echo "make run TARGET=H:P      the same for your own VNC server; LISTEN=[ADDR:]PORT, ARGS='more options'"
+	@echo "make check               all tests; ends with 'N passed, N failed'"
+	@echo "make check-unit          the unit tests of one BUILD"
+	@echo "make lint                layers, format, clang-tidy, shellcheck, mandoc"
+	@echo "make format              bring the sources into the project's format"
+	@echo "make fuzz SECONDS=60     fuzz every parser for that long"
+	@echo "make coverage            branch coverage of the unit tests"
+	@echo "make bench               not there yet"
+	@echo "make man                 write the option table into the man page"
+	@echo "make install             to DESTDIR, prefix ($(prefix)), unitdir"
+	@echo "make uninstall, clean"
+	@echo "BUILD=release|debug|asan|tsan|cov|fuzz picks flags and build/BUILD"

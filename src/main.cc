@@ -1,0 +1,3 @@
+#include "server/server.h"
+
+int main(int argc, char** argv) { return wsproxy::server::run_program(argc, argv); }

@@ -1,0 +1,262 @@
+#include "session/relay.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+
+namespace wsproxy::session {
+
+using io::IoResult;
+using Event = ws::FrameDecoder::Event;
+
+Relay::Relay(io::Stream& client, ws::Payload payload, BufferPool& pool, MutableBytes scratch)
+    : client_(client),
+      scratch_(scratch),
+      target_out_(pool),
+      client_out_(pool),
+      decoder_(payload),
+      encoder_(payload) {}
+
+void Relay::send_first(std::string_view head) { client_out_.append(as_bytes(head)); }
+
+void Relay::take_early(Bytes bytes) {
+  CHECK(bytes.size() <= target_out_.free());
+  decode(bytes);
+}
+
+void Relay::attach(io::Stream& target) { target_ = &target; }
+
+void Relay::close(CloseReason reason, std::string_view detail) {
+  if (down_ != Flow::Open) return;
+  const CloseRow& why = row(reason);
+  std::string text(detail.empty() ? why.text : detail);
+  note_ending(text, why.code);
+  close_due_ = {why.code, std::move(text)};
+  down_ = Flow::Draining;
+}
+
+void Relay::give_up_target() {
+  target_given_up_ = true;
+  target_out_.clear();
+}
+
+void Relay::client_hung_up() {
+  client_hung_up_ = true;
+  note_ending(std::string(row(CloseReason::ClientGone).text), ws::CloseCode::None);
+}
+
+void Relay::note_ending(std::string text, ws::CloseCode code) {
+  if (!ending_.empty()) return;
+  ending_ = std::move(text);
+  ending_code_ = code;
+}
+
+void Relay::pump(bool client_ready, bool target_ready) {
+  pump_up(client_ready);
+  pump_down(target_ready);
+}
+
+// --- client to target ---
+
+void Relay::pump_up(bool client_ready) {
+  if (up_ == Flow::Open && client_ready) read_client();
+  if (!target_out_.empty()) write_target();
+  if (up_ == Flow::Draining && target_out_.empty()) {
+    if (target_ != nullptr) target_->shutdown_write();
+    up_ = Flow::Closed;
+  }
+}
+
+void Relay::read_client() {
+  const std::size_t room = std::min(scratch_.size(), target_out_.free());
+  if (room == 0) return;
+  const IoResult result = client_.read(scratch_.first(room));
+  switch (result.kind) {
+    case IoResult::Kind::Ok:
+      progress_ += result.bytes;
+      decode(scratch_.first(result.bytes));
+      return;
+    case IoResult::Kind::Again: return;
+    case IoResult::Kind::Eof:
+      note_ending("client went away without a Close frame", ws::CloseCode::None);
+      up_ = Flow::Draining;
+      return;
+    case IoResult::Kind::Failed: client_lost(describe(result)); return;
+  }
+}
+
+void Relay::decode(Bytes in) {
+  while (!in.empty() && up_ == Flow::Open) {
+    // what does not fit before the ring's wrap goes behind it: the decoder takes pieces of any size
+    const MutableBytes room = target_out_.writable();
+    const Bytes piece = in.first(std::min(in.size(), room.size()));
+    const auto progress = decoder_.decode(piece, room);
+    if (!target_given_up_) {
+      target_out_.commit(progress.produced);
+      to_target_ += progress.produced;
+    }
+    in = in.subspan(progress.consumed);
+    if (!handle(progress.event)) break;
+  }
+  target_out_.release_if_empty();
+}
+
+// False when nothing more of the client counts.
+bool Relay::handle(Event event) {
+  switch (event) {
+    case Event::None:
+    case Event::Pong: return true;
+    case Event::Ping:
+      pong_due_ = as_text(decoder_.control());
+      append_due_control();
+      return true;
+    case Event::Close: client_closed(decoder_.control()); return false;
+    case Event::Bad: {
+      const std::string text = std::string("bad frame: ") + decoder_.error();
+      note_ending(text, decoder_.close_code());
+      if (down_ == Flow::Open) close_due_ = {decoder_.close_code(), text};
+      if (down_ == Flow::Open) down_ = Flow::Draining;
+      up_ = Flow::Draining;
+      return false;
+    }
+  }
+  return false;
+}
+
+void Relay::client_closed(Bytes payload) {
+  up_ = Flow::Draining;
+  ws::ClosePayload close;
+  const ws::CloseCode fault = ws::parse_close(payload, close);
+  if (down_ != Flow::Open) return;  // this answers our Close
+  down_ = Flow::Draining;
+  if (fault != ws::CloseCode::None) {
+    const char* text = "bad Close frame";
+    note_ending(text, fault);
+    close_due_ = {fault, text};
+    return;
+  }
+  note_ending(std::string(row(CloseReason::ClientClosed).text) +
+                  (close.reason.empty() ? "" : ": " + std::string(close.reason)),
+              close.code);
+  close_due_ = {close.code, std::string(close.reason)};
+}
+
+void Relay::client_lost(const std::string& how) {
+  note_ending(std::string(row(CloseReason::ClientGone).text) + ": " + how, ws::CloseCode::None);
+  if (up_ == Flow::Open) up_ = Flow::Draining;
+  down_ = Flow::Closed;
+  close_due_.reset();
+  client_out_.clear();
+}
+
+void Relay::write_target() {
+  if (target_ == nullptr) return;
+  const auto [first, second] = target_out_.readable();
+  const std::array parts = {first, second};
+  const IoResult result = target_->write(parts);
+  if (result.is_ok()) {
+    progress_ += result.bytes;
+    target_out_.drop(result.bytes);
+  } else if (result.kind == IoResult::Kind::Failed) {
+    // it may still have something for the client: its EOF or failure is found by reading
+    give_up_target();
+  }
+}
+
+// --- target to client ---
+
+void Relay::pump_down(bool target_ready) {
+  if (target_ != nullptr && target_ready) {
+    if (down_ == Flow::Open) {
+      read_target();
+    } else if (discards_target()) {
+      discard_target();
+    }
+  }
+  append_due_control();
+  if (!client_out_.empty() || !client_.flushed()) write_client();
+  if (down_ == Flow::Draining && !close_due_ && client_out_.empty() && client_.flushed()) {
+    down_ = Flow::Closed;
+  }
+}
+
+void Relay::read_target() {
+  const MutableBytes room = encoder_.room(client_out_);
+  if (room.empty()) return;
+  const IoResult result = target_->read(room);
+  if (result.is_ok()) {
+    progress_ += result.bytes;
+    to_client_ += result.bytes;
+    encoder_.seal(client_out_, result.bytes);
+    return;
+  }
+  client_out_.release_if_empty();
+  if (result.kind == IoResult::Kind::Again) return;
+  target_ended_ = true;
+  if (result.kind == IoResult::Kind::Eof) {
+    close(CloseReason::TargetClosed, "");
+  } else {
+    give_up_target();
+    close(CloseReason::TargetReset,
+          std::string(row(CloseReason::TargetReset).text) + ": " + describe(result));
+  }
+}
+
+// The client takes no more, but a target that cannot write might not read what is still for it.
+void Relay::discard_target() {
+  const IoResult result = target_->read(scratch_);
+  if (result.is_ok()) progress_ += result.bytes;
+  if (result.kind == IoResult::Kind::Eof || result.kind == IoResult::Kind::Failed) {
+    target_ended_ = true;
+  }
+}
+
+bool Relay::discards_target() const {
+  return down_ != Flow::Open && !target_ended_ && !target_out_.empty();
+}
+
+void Relay::append_due_control() {
+  if (pong_due_ && (down_ != Flow::Open ||
+                    append_control(client_out_, ws::Opcode::Pong, as_bytes(*pong_due_)))) {
+    pong_due_.reset();
+  }
+  if (close_due_ && append_close(client_out_, close_due_->code, close_due_->reason)) {
+    close_due_.reset();
+  }
+}
+
+void Relay::write_client() {
+  const auto [first, second] = client_out_.readable();
+  const std::array parts = {first, second};
+  const IoResult result = client_.write(parts);
+  if (result.is_ok()) {
+    progress_ += result.bytes;
+    client_out_.drop(result.bytes);
+  } else if (result.kind == IoResult::Kind::Failed) {
+    client_lost(describe(result));
+  }
+}
+
+// --- readiness, worked out from state ---
+
+bool Relay::can_continue() const {
+  return up_ == Flow::Open && client_.has_buffered() && target_out_.free() > 0;
+}
+
+io::Interest Relay::client_interest() const {
+  const bool read = up_ == Flow::Open && target_out_.free() > 0;
+  return client_.interest({.read = read,
+                           .write = !client_out_.empty() || close_due_ || pong_due_,
+                           .hang_up = !read && up_ == Flow::Open && !client_hung_up_});
+}
+
+io::Interest Relay::target_interest() const {
+  if (target_ == nullptr) return {};
+  const bool relays = down_ == Flow::Open && ws::FrameEncoder::has_room(client_out_);
+  return target_->interest(
+      {.read = relays || discards_target(), .write = !target_out_.empty(), .hang_up = false});
+}
+
+}  // namespace wsproxy::session

@@ -1,0 +1,117 @@
+// Moves bytes between a WebSocket client and its target, both ways, without ever holding more than
+// a ring's worth of either.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/ring_buffer.h"
+#include "io/stream.h"
+#include "session/close_reason.h"
+#include "ws/frame_decoder.h"
+#include "ws/frame_encoder.h"
+
+namespace wsproxy::session {
+
+/// One direction of the relay. Open: takes bytes in. Draining: takes none, but what it holds still
+/// goes out. Closed: all is out, and the receiver was told that nothing follows.
+enum class Flow : std::uint8_t { Open, Draining, Closed };
+
+/// The upstream flow (client to target) ends with a FIN to the target, the downstream flow with a
+/// Close frame to the client (RFC 6455 section 7). Each goes its own way: after the target's EOF,
+/// client frames that were on their way still reach the target until the client's Close; after the
+/// client's Close, what it had sent before still reaches the target.
+class Relay {
+ public:
+  /// `scratch` is shared by all sessions; nothing stays in it between two calls.
+  Relay(io::Stream& client, ws::Payload payload, BufferPool& pool, MutableBytes scratch);
+
+  /// Sends `head` (the 101) before anything else.
+  void send_first(std::string_view head);
+
+  /// Takes what came in the same segments as the request. At most a ring's worth.
+  void take_early(Bytes bytes);
+
+  /// From now on bytes flow to and from the target. Until then client frames are taken already, so
+  /// pings are answered and a Close is seen.
+  void attach(io::Stream& target);
+
+  /// Begins the closing handshake from our side, unless one is under way.
+  void close(CloseReason reason, std::string_view detail);
+
+  /// Nobody will take what the client sends: from now on it is dropped, up to its Close frame.
+  void give_up_target();
+
+  /// The client's side hung up while nothing could be read from it.
+  void client_hung_up();
+
+  /// Moves at most a ring's worth each way, as far as it goes without blocking. Reads only from a
+  /// side that is ready to be read, so that no system call is made for nothing.
+  void pump(bool client_ready, bool target_ready);
+
+  /// True if pump() could go on now though no descriptor will say so.
+  [[nodiscard]] bool can_continue() const;
+
+  [[nodiscard]] io::Interest client_interest() const;
+  [[nodiscard]] io::Interest target_interest() const;
+
+  [[nodiscard]] bool both_open() const { return up_ == Flow::Open && down_ == Flow::Open; }
+  [[nodiscard]] bool done() const { return up_ == Flow::Closed && down_ == Flow::Closed; }
+  [[nodiscard]] bool hung_up() const { return client_hung_up_; }
+  /// The client sends nothing more, and nothing of it is left.
+  [[nodiscard]] bool nothing_for_target() const { return up_ == Flow::Closed; }
+  [[nodiscard]] bool close_sent() const { return down_ == Flow::Closed; }
+
+  /// Why it ended, for the log; valid once not both_open().
+  [[nodiscard]] const std::string& ending() const { return ending_; }
+  /// The code of the first Close frame, in whichever direction; None if there was none.
+  [[nodiscard]] ws::CloseCode ending_code() const { return ending_code_; }
+  [[nodiscard]] std::uint64_t bytes_to_target() const { return to_target_; }
+  [[nodiscard]] std::uint64_t bytes_to_client() const { return to_client_; }
+  /// Grows with every byte that was read or written: no change, no progress.
+  [[nodiscard]] std::uint64_t progress() const { return progress_; }
+
+ private:
+  struct PendingClose {
+    ws::CloseCode code;
+    std::string reason;
+  };
+
+  void pump_up(bool client_ready);
+  void pump_down(bool target_ready);
+  void read_client();
+  void decode(Bytes in);
+  bool handle(ws::FrameDecoder::Event event);
+  void write_target();
+  void read_target();
+  void discard_target();
+  void write_client();
+  void append_due_control();
+  void client_closed(Bytes payload);
+  void client_lost(const std::string& how);
+  void note_ending(std::string text, ws::CloseCode code);
+  [[nodiscard]] bool discards_target() const;
+
+  io::Stream& client_;
+  io::Stream* target_ = nullptr;
+  MutableBytes scratch_;
+  RingBuffer target_out_;  // payload on its way to the target
+  RingBuffer client_out_;  // sealed frames on their way to the client
+  ws::FrameDecoder decoder_;
+  ws::FrameEncoder encoder_;
+  Flow up_ = Flow::Open;
+  Flow down_ = Flow::Open;
+  bool target_given_up_ = false;  // writes to it are dropped
+  bool target_ended_ = false;     // its EOF or failure was read
+  bool client_hung_up_ = false;
+  std::optional<PendingClose> close_due_;
+  std::optional<std::string> pong_due_;  // only the last of several counts (RFC 6455 section 5.5.3)
+  ws::CloseCode ending_code_ = ws::CloseCode::None;
+  std::string ending_;
+  std::uint64_t to_target_ = 0;
+  std::uint64_t to_client_ = 0;
+  std::uint64_t progress_ = 0;
+};
+
+}  // namespace wsproxy::session

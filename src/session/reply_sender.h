@@ -1,0 +1,29 @@
+// Sends one web::Reply to a client, as fast as the client takes it.
+#pragma once
+
+#include "io/stream.h"
+#include "web/reply.h"
+
+namespace wsproxy::session {
+
+class ReplySender {
+ public:
+  explicit ReplySender(web::Reply reply) : reply_(std::move(reply)) {}
+
+  /// Ok: all is sent. Again: wait until the client takes more. Failed: the connection is of no more
+  /// use (also when the file has become shorter than was announced). Sends a bounded amount;
+  /// `scratch` is for the length of the call.
+  io::IoResult send(io::Stream& client, MutableBytes scratch);
+
+  [[nodiscard]] bool keep_alive() const { return reply_.keep_alive; }
+  [[nodiscard]] int status() const { return reply_.status; }
+
+ private:
+  io::IoResult send_memory(io::Stream& client);
+  io::IoResult send_file(io::Stream& client, MutableBytes scratch);
+
+  web::Reply reply_;
+  std::size_t memory_done_ = 0;  // of head and body together
+};
+
+}  // namespace wsproxy::session

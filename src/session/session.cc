@@ -1,0 +1,419 @@
+#include "session/session.h"
+
+#include <algorithm>
+#include <array>
+#include <cinttypes>
+#include <ctime>
+#include <utility>
+
+#include "base/log.h"
+#include "tls/sniff.h"
+#include "tls/tls_stream.h"
+#include "web/page.h"
+
+namespace wsproxy::session {
+namespace {
+
+using io::IoResult;
+
+constexpr std::size_t kReadBytes = std::size_t{16} * 1024;  // at once, while there is no relay
+constexpr auto kLingerTime = std::chrono::seconds(1);
+constexpr auto kConnectSlack = std::chrono::seconds(1);  // a dial keeps its own time: this is a net
+
+// A fatal alert, handshake_failure (RFC 8446 section 6), for a TLS client where there is no TLS.
+constexpr std::array kNoTlsAlert = {std::byte{0x15}, std::byte{0x03}, std::byte{0x01},
+                                    std::byte{0x00}, std::byte{0x02}, std::byte{0x02},
+                                    std::byte{0x28}};
+
+std::string for_log(std::string_view text) { return log::escape(text.substr(0, 512)); }
+
+}  // namespace
+
+Session::Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::string peer,
+                 std::shared_ptr<const Settings> settings, const Machinery& machinery,
+                 std::move_only_function<void()> on_closed)
+    : id_(id),
+      peer_(std::move(peer)),
+      settings_(std::move(settings)),
+      machinery_(machinery),
+      on_closed_(std::move(on_closed)),
+      began_(machinery.loop.clock().now()),
+      client_(std::move(client)),
+      opening_(std::make_unique<Opening>()),
+      client_watch_(machinery.loop, client_->fd(), [this](io::Ready ready) { on_client(ready); }),
+      deadline_(machinery.loop.timers(), [this] { out_of_time(); }),
+      resume_(machinery.loop.timers(), [this] {
+        client_ready_ = true;
+        advance();
+      }) {
+  arm_for(Phase::Sniff);
+}
+
+Session::~Session() = default;
+
+void Session::advance() {
+  Step step = Step::Next;
+  while (step == Step::Next) {
+    switch (phase_) {
+      case Phase::Sniff: step = sniff(); break;
+      case Phase::TlsHandshake: step = tls_handshake(); break;
+      case Phase::ReadRequest: step = read_request(); break;
+      case Phase::Respond: step = respond(); break;
+      case Phase::Authorize: step = authorize(); break;
+      case Phase::Upgrade: step = upgrade(); break;
+      case Phase::Connect: step = connect(); break;
+      case Phase::Relay: step = relay(); break;
+      case Phase::Drain: step = drain(); break;
+      case Phase::Linger: step = linger(); break;
+      case Phase::Closed: return;
+    }
+  }
+  client_ready_ = false;
+  target_ready_ = false;
+  if (phase_ != Phase::Closed) update_interest();
+}
+
+// --- the steps, in order ---
+
+Step Session::sniff() {
+  std::array<std::byte, 1> first{};
+  const IoResult result = client_->peek(first);
+  if (result.kind == IoResult::Kind::Again) return Step::Wait;
+  if (!result.is_ok()) return end("closed before it sent anything");
+  if (!tls::is_client_hello(first[0])) return enter(Phase::ReadRequest);
+  if (settings_->tls) {
+    client_ = settings_->tls->accept(std::move(client_));
+    secure_ = true;
+    return enter(Phase::TlsHandshake);
+  }
+  log::info("%s TLS client on a port without TLS: no --cert was given", tag().c_str());
+  const std::array parts = {Bytes(kNoTlsAlert)};
+  client_->write(parts);
+  return enter(Phase::Linger);
+}
+
+Step Session::tls_handshake() {
+  auto& stream = static_cast<tls::TlsStream&>(*client_);
+  const IoResult result = stream.handshake();
+  if (result.kind == IoResult::Kind::Again) return Step::Wait;
+  if (!result.is_ok()) {
+    log::info("%s TLS handshake failed: %s", tag().c_str(), describe(result).c_str());
+    return enter(Phase::Linger);
+  }
+  log::debug("%s %s", tag().c_str(), stream.version());
+  return enter(Phase::ReadRequest);
+}
+
+Step Session::read_request() {
+  Opening& opening = *opening_;
+  opening.head = {};
+  while (true) {
+    switch (opening.scanner.scan(opening.received)) {
+      case Parse::Done: return dispatch();
+      case Parse::Bad: return refuse(opening.scanner.status(), "bad request head");
+      case Parse::NeedMore: break;
+    }
+    const MutableBytes room = machinery_.scratch.first(kReadBytes);
+    const IoResult result = client_->read(room);
+    if (result.kind == IoResult::Kind::Again) return Step::Wait;
+    if (!result.is_ok()) {
+      const bool partial = !opening.received.empty();
+      if (partial) log::info("%s client went away in the middle of a request", tag().c_str());
+      return end("client went away");
+    }
+    const Bytes got = room.first(result.bytes);
+    opening.received.insert(opening.received.end(), got.begin(), got.end());
+  }
+}
+
+// A whole head is there: a page, a file, or an upgrade?
+Step Session::dispatch() {
+  Opening& opening = *opening_;
+  const Bytes head_bytes = Bytes(opening.received).first(opening.scanner.head_bytes());
+  if (const int status = http::parse_request_head(head_bytes, {}, opening.head); status != 0) {
+    opening.head = {};
+    return refuse(status, "bad request head");
+  }
+  const http::RequestHead& head = opening.head;
+  log::debug("%s request: %s %s", tag().c_str(), for_log(head.method).c_str(),
+             for_log(head.path).c_str());
+  if (!secure_ && settings_->config.ssl_only) {
+    return refuse(400, "this port speaks TLS only: use https://");
+  }
+  if (ws::is_upgrade(head)) return enter(Phase::Authorize);
+  if (!http::is_known_method(head.method)) return refuse(501, "unknown method");
+  if (head.method != "GET" && head.method != "HEAD") {
+    return refuse(405, "only pages are served here", "Allow: GET, HEAD\r\n");
+  }
+  if (http::has_body(head)) return refuse(400, "a request for a page has no body");
+  return reply_with(settings_->web ? settings_->web->answer(asked())
+                                   : web::answer_from_page(asked()));
+}
+
+Step Session::respond() {
+  Opening& opening = *opening_;
+  const IoResult result = opening.reply->send(*client_, machinery_.scratch);
+  if (result.kind == IoResult::Kind::Again) {
+    arm_for(Phase::Respond);
+    return Step::Wait;
+  }
+  if (!result.is_ok()) return end(describe(result));
+  if (!opening.reply->keep_alive()) return enter(Phase::Linger);
+  const auto used = static_cast<std::ptrdiff_t>(opening.scanner.head_bytes());
+  opening.received.erase(opening.received.begin(), opening.received.begin() + used);
+  opening.scanner = http::HeadScanner();
+  opening.reply.reset();
+  enter(Phase::ReadRequest);
+  arm_for(Phase::ReadRequest);
+  // a client that sends request upon request must not keep the others waiting
+  if (!opening.received.empty()) resume_.arm(Duration::zero());
+  return Step::Wait;
+}
+
+// Tokens and authentication have their place here; for now there is one target, open to all.
+Step Session::authorize() {
+  opening_->upgrade = ws::check_upgrade(opening_->head);
+  const ws::Upgrade& upgrade = opening_->upgrade;
+  if (upgrade.status == 101) return enter(Phase::Upgrade);
+  return refuse(upgrade.status, upgrade.reason,
+                upgrade.status == 405   ? "Allow: GET, HEAD\r\n"
+                : upgrade.status == 426 ? "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"
+                                        : "");
+}
+
+Step Session::upgrade() {
+  const Opening& opening = *opening_;
+  log::info("%s open target=%s path=\"%s\" tls=%s", tag().c_str(),
+            settings_->target.to_string().c_str(), for_log(opening.head.path).c_str(),
+            secure_ ? "yes" : "no");
+  session_logged_ = true;
+  relay_ = std::make_unique<Relay>(*client_, opening.upgrade.payload, machinery_.pool,
+                                   machinery_.scratch);
+  relay_->send_first(ws::upgrade_response(opening.upgrade, std::time(nullptr)));
+  relay_->take_early(Bytes(opening.received).subspan(opening.scanner.head_bytes()));
+  opening_.reset();
+  const config::Config& config = settings_->config;
+  dial_ = machinery_.dialer.dial(settings_->target, {config.lookup_timeout, config.connect_timeout},
+                                 [this] { advance(); });
+  return enter(Phase::Connect);
+}
+
+Step Session::connect() {
+  relay_->pump(client_ready_, false);
+  // a client may send its Close at once: what it sent before still has to reach the target
+  if (relay_->nothing_for_target()) return give_up_dialling();
+  if (dial_->pending()) return Step::Wait;
+  auto stream = dial_->take();
+  if (!stream) {
+    relay_->close(CloseReason::TargetUnreachable, stream.error().message());
+    return give_up_dialling();
+  }
+  drop_dial();
+  target_ = std::move(*stream);
+  target_watch_ = std::make_unique<io::Watch>(machinery_.loop, target_->fd(),
+                                              [this](io::Ready ready) { on_target(ready); });
+  relay_->attach(*target_);
+  return enter(Phase::Relay);
+}
+
+Step Session::relay() {
+  relay_->pump(std::exchange(client_ready_, false), std::exchange(target_ready_, false));
+  if (!relay_->both_open() || relay_->hung_up()) return enter(Phase::Drain);
+  if (relay_->can_continue()) resume_.arm(Duration::zero());
+  return Step::Wait;
+}
+
+Step Session::drain() {
+  relay_->pump(client_ready_, target_ready_);
+  if (relay_->done()) {
+    log_end();
+    return enter(Phase::Linger);
+  }
+  // time starts anew with every byte, until only the client's Close is missing: by sending data in
+  // its place it could keep us for ever
+  if (relay_->progress() != progress_seen_ && !relay_->close_sent()) arm_for(Phase::Drain);
+  progress_seen_ = relay_->progress();
+  if (relay_->can_continue()) resume_.arm(Duration::zero());
+  return Step::Wait;
+}
+
+Step Session::linger() {
+  const IoResult result = client_->read(machinery_.scratch);
+  if (!result.is_ok() && result.kind != IoResult::Kind::Again) finish();
+  return Step::Wait;
+}
+
+// --- from phase to phase ---
+
+Step Session::enter(Phase next) {  // the only place phase_ changes, but for finish()
+  log::debug("%s %s -> %s", tag().c_str(), name(phase_), name(next));
+  phase_ = next;
+  switch (next) {
+    case Phase::Respond:
+    case Phase::Connect:
+    case Phase::Relay:
+    case Phase::Drain: arm_for(next); break;
+    case Phase::Linger:
+      client_->shutdown_write();
+      arm_for(next);
+      break;
+    case Phase::Sniff:
+    case Phase::TlsHandshake:
+    case Phase::ReadRequest:
+    case Phase::Authorize:
+    case Phase::Upgrade:
+    case Phase::Closed: break;  // one deadline for the whole handshake: it runs on
+  }
+  return Step::Next;
+}
+
+void Session::arm_for(Phase phase) {
+  const config::Config& config = settings_->config;
+  switch (phase) {
+    case Phase::Sniff:
+    case Phase::TlsHandshake:
+    case Phase::ReadRequest:
+    case Phase::Authorize:
+    case Phase::Upgrade: deadline_.arm(config.handshake_timeout); return;
+    case Phase::Respond: deadline_.arm(config.send_timeout); return;
+    case Phase::Connect:
+      deadline_.arm(config.lookup_timeout + config.connect_timeout + kConnectSlack);
+      return;
+    case Phase::Drain: deadline_.arm(config.drain_timeout); return;
+    case Phase::Linger: deadline_.arm(kLingerTime); return;
+    case Phase::Relay:  // a quiet desktop is not an error; dead peers are found by TCP keep-alive
+    case Phase::Closed: deadline_.cancel(); return;
+  }
+}
+
+void Session::out_of_time() {
+  switch (phase_) {
+    case Phase::ReadRequest:
+      if (opening_->received.empty()) break;  // idle between two requests
+      refuse(408, "the request did not arrive in time");
+      advance();
+      return;
+    case Phase::TlsHandshake:
+      log::info("%s TLS handshake not complete in time", tag().c_str());
+      break;
+    case Phase::Respond: log::info("%s client takes nothing of the reply", tag().c_str()); break;
+    case Phase::Connect:
+    case Phase::Drain: ending_ = "; gave up on what was still under way"; break;
+    case Phase::Sniff:
+    case Phase::Authorize:
+    case Phase::Upgrade:
+    case Phase::Relay:
+    case Phase::Linger:
+    case Phase::Closed: break;
+  }
+  finish();
+}
+
+Step Session::reply_with(web::Reply reply) {
+  log::debug("%s reply: %d", tag().c_str(), reply.status);
+  opening_->reply = std::make_unique<ReplySender>(std::move(reply));
+  return enter(Phase::Respond);
+}
+
+Step Session::refuse(int status, std::string_view detail, std::string_view extra_lines) {
+  log::info("%s refused: %d %.*s", tag().c_str(), status, static_cast<int>(detail.size()),
+            detail.data());
+  return reply_with(web::plain_reply(asked(), status, detail, extra_lines, false));
+}
+
+Step Session::give_up_dialling() {
+  drop_dial();
+  relay_->give_up_target();
+  return enter(Phase::Drain);
+}
+
+// The dial may be calling us right now, so it dies at the end of the turn.
+void Session::drop_dial() {
+  machinery_.loop.defer([dial = std::move(dial_)] {});
+}
+
+Step Session::end(std::string_view why) {
+  log::debug("%s %.*s", tag().c_str(), static_cast<int>(why.size()), why.data());
+  finish();
+  return Step::Wait;
+}
+
+void Session::finish() {
+  if (phase_ == Phase::Closed) return;
+  log_end();
+  phase_ = Phase::Closed;
+  deadline_.cancel();
+  resume_.cancel();
+  client_watch_.set({});
+  if (target_watch_) target_watch_->set({});
+  machinery_.loop.defer([this] { on_closed_(); });
+}
+
+void Session::shut_down() {
+  switch (phase_) {
+    case Phase::Sniff:
+    case Phase::TlsHandshake:
+    case Phase::ReadRequest:
+    case Phase::Authorize:
+    case Phase::Upgrade: finish(); return;
+    case Phase::Connect:
+      relay_->close(CloseReason::ShuttingDown, "");
+      give_up_dialling();
+      break;
+    case Phase::Relay:
+    case Phase::Drain: relay_->close(CloseReason::ShuttingDown, ""); break;
+    case Phase::Respond:
+    case Phase::Linger:
+    case Phase::Closed: return;
+  }
+  advance();
+}
+
+// --- events ---
+
+void Session::on_client(io::Ready ready) {
+  client_ready_ = ready.read || ready.hang_up;
+  if (ready.hang_up && relay_ && !client_watch_.interest().read) relay_->client_hung_up();
+  advance();
+}
+
+void Session::on_target(io::Ready ready) {
+  target_ready_ = ready.read || ready.hang_up;
+  advance();
+}
+
+void Session::update_interest() {
+  switch (phase_) {
+    case Phase::Sniff:
+    case Phase::ReadRequest:
+    case Phase::Linger: client_watch_.set({.read = true}); break;
+    case Phase::TlsHandshake: client_watch_.set(client_->interest({})); break;
+    case Phase::Respond: client_watch_.set({.write = true}); break;
+    case Phase::Connect:
+    case Phase::Relay:
+    case Phase::Drain: client_watch_.set(relay_->client_interest()); break;
+    case Phase::Authorize:
+    case Phase::Upgrade:
+    case Phase::Closed: break;
+  }
+  if (!target_watch_) return;
+  target_watch_->set(phase_ == Phase::Linger ? io::Interest{} : relay_->target_interest());
+}
+
+// --- words ---
+
+std::string Session::tag() const { return "[s" + std::to_string(id_) + " " + peer_ + "]"; }
+
+web::Asked Session::asked() const { return {opening_->head, std::time(nullptr)}; }
+
+void Session::log_end() {
+  if (!std::exchange(session_logged_, false)) return;
+  const std::chrono::duration<double> duration = machinery_.loop.clock().now() - began_;
+  log::info("%s closed reason=\"%s\" code=%u to_target=%" PRIu64 " to_client=%" PRIu64
+            " duration=%.3fs",
+            tag().c_str(), for_log(relay_->ending() + ending_).c_str(),
+            static_cast<unsigned>(relay_->ending_code()), relay_->bytes_to_target(),
+            relay_->bytes_to_client(), duration.count());
+}
+
+}  // namespace wsproxy::session

@@ -1,0 +1,108 @@
+// One browser, from its first byte to the close.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/request.h"
+#include "io/dial.h"
+#include "io/event_loop.h"
+#include "io/stream.h"
+#include "session/close_reason.h"
+#include "session/phase.h"
+#include "session/relay.h"
+#include "session/reply_sender.h"
+#include "session/settings.h"
+#include "ws/upgrade.h"
+
+namespace wsproxy::session {
+
+/// What a step of the life answers: go on with the next phase's step, or wait for an event.
+enum class Step : std::uint8_t { Next, Wait };
+
+class Session {
+ public:
+  /// `client` is plain and connected; `peer` names it in the log. `on_closed` is called once, from
+  /// the loop's deferred work: the place to destroy the session.
+  Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::string peer,
+          std::shared_ptr<const Settings> settings, const Machinery& machinery,
+          std::move_only_function<void()> on_closed);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Goes as far as it can without waiting. Safe to call once too often.
+  void advance();
+
+  /// The daemon stops: a WebSocket gets Close 1001, a connection between requests ends.
+  void shut_down();
+
+  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] Phase phase() const { return phase_; }
+
+ private:
+  // What a session needs until its relay runs, freed then: an idle desktop costs little.
+  struct Opening {
+    std::vector<std::byte> received;  // and not used up yet
+    http::HeadScanner scanner;
+    http::RequestHead head;  // points into `received`
+    ws::Upgrade upgrade;
+    std::unique_ptr<ReplySender> reply;
+  };
+
+  Step sniff();
+  Step tls_handshake();
+  Step read_request();
+  Step dispatch();
+  Step respond();
+  Step authorize();
+  Step upgrade();
+  Step connect();
+  Step relay();
+  Step drain();
+  Step linger();
+
+  Step enter(Phase next);
+  Step reply_with(web::Reply reply);
+  Step refuse(int status, std::string_view detail, std::string_view extra_lines = "");
+  Step give_up_dialling();
+  void drop_dial();
+  Step end(std::string_view why);  // at once, with nothing left to say
+  void finish();
+  void out_of_time();
+  void on_client(io::Ready ready);
+  void on_target(io::Ready ready);
+  void update_interest();
+  void arm_for(Phase phase);
+  void log_end();
+  [[nodiscard]] std::string tag() const;
+  [[nodiscard]] web::Asked asked() const;
+
+  std::uint64_t id_;
+  std::string peer_;
+  std::shared_ptr<const Settings> settings_;
+  Machinery machinery_;
+  std::move_only_function<void()> on_closed_;
+  Phase phase_ = Phase::Sniff;
+  bool client_ready_ = true;  // a read may give something: also at the very start
+  bool target_ready_ = false;
+  bool secure_ = false;          // client_ is a TlsStream
+  bool session_logged_ = false;  // the opening line is out, so a closing one is due
+  std::uint64_t progress_seen_ = 0;
+  SteadyTime began_;
+  std::string ending_;  // what the relay's own words leave out
+  std::unique_ptr<io::Stream> client_;
+  std::unique_ptr<Opening> opening_;
+  std::unique_ptr<io::Dial> dial_;
+  std::unique_ptr<io::Stream> target_;
+  std::unique_ptr<Relay> relay_;
+  io::Watch client_watch_;
+  std::unique_ptr<io::Watch> target_watch_;
+  io::Timer deadline_;
+  io::Timer resume_;  // TLS holds bytes that no event announces: go on after the others' turn
+};
+
+}  // namespace wsproxy::session

@@ -1,0 +1,35 @@
+// All sessions that are alive.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "session/session.h"
+
+namespace wsproxy::session {
+
+class SessionTable {
+ public:
+  /// `on_empty` is called when the last session has gone.
+  SessionTable(const Machinery& machinery, std::move_only_function<void()> on_empty)
+      : machinery_(machinery), on_empty_(std::move(on_empty)) {}
+
+  /// Begins a session with a client that has just connected.
+  void begin(std::unique_ptr<io::Stream> client, std::string peer,
+             std::shared_ptr<const Settings> settings);
+
+  /// Ends all sessions in good order; they go as their clients answer.
+  void shut_down();
+
+  [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+
+ private:
+  Machinery machinery_;
+  std::move_only_function<void()> on_empty_;
+  std::uint64_t next_id_ = 1;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+};
+
+}  // namespace wsproxy::session

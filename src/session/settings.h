@@ -1,0 +1,32 @@
+// What sessions share: an immutable snapshot of the configuration, and the daemon's machinery.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/ring_buffer.h"
+#include "config/config.h"
+#include "io/dial.h"
+#include "io/event_loop.h"
+#include "tls/tls_context.h"
+#include "web/static_dir.h"
+
+namespace wsproxy::session {
+
+/// A session keeps the snapshot that it began with.
+struct Settings {
+  config::Config config;
+  io::Endpoint target;
+  std::shared_ptr<const tls::TlsContext> tls;  ///< null: no TLS
+  std::optional<web::StaticDir> web;           ///< nothing: the built-in page
+};
+
+struct Machinery {
+  io::EventLoop& loop;
+  io::Dialer& dialer;
+  BufferPool& pool;      ///< blocks for the relays' rings
+  MutableBytes scratch;  ///< for the length of one call
+};
+
+}  // namespace wsproxy::session
