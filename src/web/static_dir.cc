@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <expected>
 #include <optional>
 #include <utility>
 
@@ -23,9 +24,9 @@ struct OpenFile {
   struct stat info{};
 };
 
-// Opens a regular file beneath `dir`; on failure, errno is the error. O_NONBLOCK keeps a FIFO from
-// holding us up before we see that it is none.
-std::optional<OpenFile> open_beneath(int dir, const std::string& path) {
+// Opens a regular file beneath `dir`; the error is an errno. O_NONBLOCK keeps a FIFO from holding us up
+// before we see what it is.
+std::expected<OpenFile, int> open_beneath(int dir, const std::string& path) {
   open_how how{};
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
@@ -35,12 +36,11 @@ std::optional<OpenFile> open_beneath(int dir, const std::string& path) {
     fd = ::syscall(SYS_openat2, dir, path.c_str(), &how, sizeof how);
     if (fd >= 0 || errno != EAGAIN) break;
   }
-  if (fd < 0) return std::nullopt;
+  if (fd < 0) return std::unexpected(errno);
   OpenFile file{UniqueFd(static_cast<int>(fd)), {}};
-  if (::fstat(file.fd.get(), &file.info) != 0) return std::nullopt;
+  if (::fstat(file.fd.get(), &file.info) != 0) return std::unexpected(errno);
   if (!S_ISREG(file.info.st_mode)) {
-    errno = S_ISDIR(file.info.st_mode) ? EISDIR : EACCES;
-    return std::nullopt;
+    return std::unexpected(S_ISDIR(file.info.st_mode) ? EISDIR : EACCES);
   }
   return file;
 }
@@ -117,8 +117,9 @@ Result<StaticDir> StaticDir::open(const std::string& path) {
   if (::faccessat(fd.get(), ".", R_OK | X_OK, AT_EACCESS) != 0) {
     return fail(Errc::Io, "web directory " + path, errno);
   }
-  if (!open_beneath(fd.get(), ".") && errno != EISDIR) {
-    return fail(Errc::Io, "web directory " + path + ": openat2", errno);
+  const auto top = open_beneath(fd.get(), ".");
+  if (!top && top.error() != EISDIR) {
+    return fail(Errc::Io, "web directory " + path + ": openat2", top.error());
   }
   return StaticDir(std::move(fd));
 }
@@ -129,11 +130,11 @@ Reply StaticDir::answer(const Asked& asked) const {
   const bool directory = path->empty() || path->ends_with('/');
   if (directory) *path += "index.html";
   auto file = open_beneath(fd_.get(), *path);
-  if (!file && errno == ENOENT && *path == "index.html") {
+  if (!file && file.error() == ENOENT && *path == "index.html") {
     *path = "vnc.html";  // noVNC's own tree has no index.html
     file = open_beneath(fd_.get(), *path);
   }
-  if (!file) return failure(asked, errno);
+  if (!file) return failure(asked, file.error());
   const std::string_view type = content_type(*path);
   if (http::accepts_gzip(asked.head) && asked.head.count("range") == 0) {
     if (auto packed = open_beneath(fd_.get(), *path + ".gz")) {
