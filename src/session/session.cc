@@ -6,6 +6,7 @@
 #include <ctime>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "tls/sniff.h"
 #include "tls/tls_stream.h"
@@ -40,7 +41,8 @@ Session::Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::stri
       began_(machinery.loop.clock().now()),
       client_(std::move(client)),
       opening_(std::make_unique<Opening>()),
-      client_watch_(machinery.loop, client_->fd(), [this](io::Ready ready) { on_client(ready); }),
+      client_watch_(machinery.loop, client_->fd(),
+                    [this](io::Ready ready) { client_event(ready); }),
       deadline_(machinery.loop.timers(), [this] { out_of_time(); }),
       resume_(machinery.loop.timers(), [this] {
         client_ready_ = true;
@@ -199,6 +201,7 @@ Step Session::upgrade() {
 }
 
 Step Session::connect() {
+  CHECK(dial_);
   relay_->pump(client_ready_, false);
   // a client may send its Close at once: what it sent before still has to reach the target
   if (relay_->nothing_for_target()) return give_up_dialling();
@@ -211,7 +214,7 @@ Step Session::connect() {
   drop_dial();
   target_ = std::move(*stream);
   target_watch_ = std::make_unique<io::Watch>(machinery_.loop, target_->fd(),
-                                              [this](io::Ready ready) { on_target(ready); });
+                                              [this](io::Ready ready) { target_event(ready); });
   relay_->attach(*target_);
   return enter(Phase::Relay);
 }
@@ -371,13 +374,13 @@ void Session::shut_down() {
 
 // --- events ---
 
-void Session::on_client(io::Ready ready) {
+void Session::client_event(io::Ready ready) {
   client_ready_ = ready.read || ready.hang_up;
   if (ready.hang_up && relay_ && !client_watch_.interest().read) relay_->client_hung_up();
   advance();
 }
 
-void Session::on_target(io::Ready ready) {
+void Session::target_event(io::Ready ready) {
   target_ready_ = ready.read || ready.hang_up;
   advance();
 }

@@ -40,6 +40,14 @@ class Session {
   /// The daemon stops: a WebSocket gets Close 1001, a connection between requests ends.
   void shut_down();
 
+  /// What the loop reports of either side. A test plays the loop: it reports what was asked for.
+  void client_event(io::Ready ready);
+  void target_event(io::Ready ready);
+  [[nodiscard]] io::Interest client_interest() const { return client_watch_.interest(); }
+  [[nodiscard]] io::Interest target_interest() const {
+    return target_watch_ ? target_watch_->interest() : io::Interest{};
+  }
+
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] Phase phase() const { return phase_; }
 
@@ -73,8 +81,6 @@ class Session {
   Step end(std::string_view why);  // at once, with nothing left to say
   void finish();
   void out_of_time();
-  void on_client(io::Ready ready);
-  void on_target(io::Ready ready);
   void update_interest();
   void arm_for(Phase phase);
   void log_end();

@@ -1,0 +1,500 @@
+#include "session/session.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "support/fake_clock.h"
+#include "support/fake_dialer.h"
+#include "support/scripted_stream.h"
+#include "ws/frame_encoder.h"
+
+namespace wsproxy::session {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::Peer;
+
+constexpr std::string_view kUpgrade =
+    "GET /websockify?token=secret HTTP/1.1\r\n"
+    "Host: desk.example:6080\r\n"
+    "Upgrade: websocket\r\n"
+    "Connection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    "Sec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Protocol: chat , binary\r\n"
+    "\r\n";
+
+// A client's frame: masked, of one piece.
+std::string frame(ws::Opcode opcode, std::string_view payload, bool fin = true) {
+  std::string out;
+  out += static_cast<char>((fin ? 0x80 : 0) | static_cast<int>(opcode));
+  if (payload.size() < 126) {
+    out += static_cast<char>(0x80 | payload.size());
+  } else if (payload.size() <= 0xffff) {
+    out += {static_cast<char>(0xfe), static_cast<char>(payload.size() >> 8),
+            static_cast<char>(payload.size())};
+  } else {
+    out += static_cast<char>(0xff);
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      out += static_cast<char>(std::uint64_t{payload.size()} >> shift);
+    }
+  }
+  const std::string mask = "\x12\x34\x56\x78";
+  out += mask;
+  for (std::size_t i = 0; i < payload.size(); ++i) {
+    out += static_cast<char>(payload[i] ^ mask[i % 4]);
+  }
+  return out;
+}
+
+std::string close_frame(unsigned code, std::string_view reason = "") {
+  std::string payload = {static_cast<char>(code >> 8), static_cast<char>(code)};
+  return frame(ws::Opcode::Close, payload + std::string(reason));
+}
+
+// A server's Close frame.
+std::string server_close(unsigned code, std::string_view reason) {
+  std::string out = "\x88";
+  out += static_cast<char>(2 + reason.size());
+  out += {static_cast<char>(code >> 8), static_cast<char>(code)};
+  return out + std::string(reason);
+}
+
+class SessionTest : public testing::Test {
+ protected:
+  SessionTest()
+      : loop_(clock_),
+        pool_(kBlock),
+        scratch_(kBlock),
+        settings_(std::make_shared<Settings>()),
+        client_(std::make_shared<Peer>()),
+        target_(std::make_shared<Peer>()) {
+    settings_->target = {"localhost", 5900, ""};
+  }
+
+  void begin() {
+    const Machinery machinery{loop_, dialer_, pool_, scratch_};
+    session_ =
+        std::make_unique<Session>(1, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51",
+                                  settings_, machinery, [this] { session_.reset(); });
+    session_->advance();
+  }
+
+  // Scripted streams have no descriptor, so the test is the loop: it reports what the session asked
+  // for and the streams can do, level-triggered, until nothing is left to report.
+  static io::Ready ready(const Peer& peer, io::Interest interest) {
+    const bool readable = !peer.to_read.empty() || peer.eof || peer.read_error != 0;
+    return {.read = interest.read && readable,
+            .write = interest.write && (peer.write_room > 0 || peer.write_error != 0),
+            .hang_up = interest.hang_up && peer.eof && peer.to_read.empty()};
+  }
+  static bool any(io::Ready ready) { return ready.read || ready.write || ready.hang_up; }
+  void poke() {
+    for (int turn = 0; turn < 1000; ++turn) {
+      bool idle = true;
+      if (session_) {
+        const io::Ready client = ready(*client_, session_->client_interest());
+        if (any(client)) session_->client_event(client);
+        idle = idle && !any(client);
+      }
+      if (session_) {
+        const io::Ready target = ready(*target_, session_->target_interest());
+        if (any(target)) session_->target_event(target);
+        idle = idle && !any(target);
+      }
+      loop_.turn(Duration::zero());
+      if (idle) return;
+    }
+    FAIL() << "the session spins: it asks for what it does not use";
+  }
+  void pass(Duration time) {
+    clock_.advance(time);
+    loop_.turn(Duration::zero());
+    loop_.turn(Duration::zero());
+  }
+  void receive(std::string_view bytes) {
+    client_->to_read += bytes;
+    poke();
+  }
+  // Everything sent to the client since the last call.
+  std::string sent() { return std::exchange(client_->written, {}); }
+
+  void open_relay() {
+    begin();
+    receive(kUpgrade);
+    dialer_.connect(target_);
+    ASSERT_EQ(session_->phase(), Phase::Relay);
+    ASSERT_TRUE(sent().starts_with("HTTP/1.1 101 "));
+  }
+
+  static constexpr std::size_t kBlock = 65536;
+  test::FakeClock clock_;
+  io::EventLoop loop_;
+  test::FakeDialer dialer_;
+  BufferPool pool_;
+  std::vector<std::byte> scratch_;
+  std::shared_ptr<Settings> settings_;
+  std::shared_ptr<Peer> client_;
+  std::shared_ptr<Peer> target_;
+  std::unique_ptr<Session> session_;
+};
+
+// --- before the upgrade ---
+
+TEST_F(SessionTest, ServesThePageAndKeepsTheConnection) {
+  begin();
+  receive("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_EQ(session_->phase(), Phase::ReadRequest);
+  receive("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 404 "));
+  EXPECT_EQ(session_->phase(), Phase::ReadRequest);
+}
+
+TEST_F(SessionTest, AnswersPipelinedRequestsInOrder) {
+  begin();
+  receive(
+      "HEAD / HTTP/1.1\r\nHost: a\r\n\r\nHEAD /none HTTP/1.1\r\nHost: a\r\n\r\n"
+      "HEAD /vnc.html HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const std::string all = sent();
+  const auto first = all.find("HTTP/1.1 200");
+  const auto second = all.find("HTTP/1.1 404");
+  const auto third = all.rfind("HTTP/1.1 200");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  EXPECT_TRUE(client_->write_shut);
+}
+
+TEST_F(SessionTest, AnswersAHalfRequestWith408AtTheDeadline) {
+  begin();
+  receive("GET / HTTP/1.1\r\nHo");
+  pass(seconds(9));
+  EXPECT_EQ(sent(), "");
+  receive("s");  // a byte now and then moves no deadline
+  pass(milliseconds(1001));
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 408 "));
+  EXPECT_TRUE(client_->write_shut);
+}
+
+TEST_F(SessionTest, DropsAClientThatSendsNothing) {
+  begin();
+  pass(seconds(11));
+  EXPECT_EQ(session_, nullptr);
+  EXPECT_EQ(client_->written, "");
+  EXPECT_TRUE(client_->closed);
+}
+
+TEST_F(SessionTest, RefusesGarbageAtItsFirstByte) {
+  begin();
+  receive(std::string_view("\x80\x00\x01", 3));
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 400 "));
+}
+
+TEST_F(SessionTest, RefusesAHeadOver16KiB) {
+  begin();
+  std::string head = "GET / HTTP/1.1\r\nHost: a\r\n";
+  while (head.size() < 17000) head += "X-Filler: 0123456789012345678901234567890123456789\r\n";
+  receive(head);
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 431 "));
+}
+
+TEST_F(SessionTest, SendsAnAlertToATlsClientWhereThereIsNoTls) {
+  begin();
+  receive(std::string_view("\x16\x03\x01\x02\x00", 5));
+  EXPECT_EQ(sent(), std::string("\x15\x03\x01\x00\x02\x02\x28", 7));
+  EXPECT_TRUE(client_->write_shut);
+}
+
+TEST_F(SessionTest, RefusesPlainRequestsWhenTlsIsAMust) {
+  settings_->config.ssl_only = true;
+  begin();
+  receive(kUpgrade);
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 400 "));
+  EXPECT_EQ(dialer_.dialled, "");
+}
+
+TEST_F(SessionTest, NamesTheVersionItSpeaks) {
+  begin();
+  std::string request(kUpgrade);
+  request.replace(request.find("Version: 13"), 11, "Version: 8");
+  receive(request);
+  const std::string answer = sent();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 426 "));
+  EXPECT_NE(answer.find("\r\nSec-WebSocket-Version: 13\r\n"), std::string::npos);
+}
+
+TEST_F(SessionTest, LingersForTheClientsFinButNotForEver) {
+  begin();
+  receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 405 "));
+  EXPECT_EQ(session_->phase(), Phase::Linger);
+  pass(milliseconds(1001));
+  EXPECT_EQ(session_, nullptr);
+}
+
+TEST_F(SessionTest, GivesUpOnAClientThatTakesNothingOfThePage) {
+  begin();
+  client_->write_room = 1000;
+  receive("GET /app.js HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client_->written.size(), 1000U);
+  pass(seconds(31));
+  EXPECT_EQ(session_, nullptr);
+}
+
+// --- upgrade and dialling ---
+
+TEST_F(SessionTest, AnswersTheUpgradeBeforeItDials) {
+  begin();
+  receive(kUpgrade);
+  const std::string answer = sent();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 "));
+  EXPECT_NE(answer.find("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"),
+            std::string::npos);
+  EXPECT_NE(answer.find("Sec-WebSocket-Protocol: binary\r\n"), std::string::npos);
+  EXPECT_EQ(dialer_.dialled, "localhost:5900");
+  EXPECT_EQ(session_->phase(), Phase::Connect);
+}
+
+TEST_F(SessionTest, TellsWhyTheTargetCannotBeReached) {
+  begin();
+  receive(kUpgrade);
+  sent();
+  dialer_.refuse("cannot reach localhost:5900: connection refused");
+  EXPECT_EQ(sent(), server_close(1011, "cannot reach localhost:5900: connection refused"));
+  receive(close_frame(1011));
+  client_->eof = true;
+  poke();
+  EXPECT_EQ(session_, nullptr);
+}
+
+TEST_F(SessionTest, KeepsWhatCameWithTheRequest) {
+  begin();
+  receive(std::string(kUpgrade) + frame(ws::Opcode::Binary, "early") +
+          frame(ws::Opcode::Ping, "are you there"));
+  EXPECT_TRUE(
+      sent().ends_with("\x8a\x0d"
+                       "are you there"));
+  dialer_.connect(target_);
+  poke();
+  EXPECT_EQ(target_->written, "early");
+}
+
+TEST_F(SessionTest, DeliversWhatWasSentBeforeACloseThatCameWhileDialling) {
+  begin();
+  receive(std::string(kUpgrade) + frame(ws::Opcode::Binary, "last words") + close_frame(1000));
+  EXPECT_TRUE(sent().ends_with(server_close(1000, "")));
+  dialer_.connect(target_);
+  poke();
+  EXPECT_EQ(target_->written, "last words");
+  EXPECT_TRUE(target_->write_shut);
+}
+
+TEST_F(SessionTest, CancelsTheDialOfAClientThatLeft) {
+  begin();
+  receive(kUpgrade);
+  receive(close_frame(1001));
+  EXPECT_TRUE(dialer_.cancelled);
+}
+
+// --- the relay ---
+
+TEST_F(SessionTest, RelaysBothWays) {
+  open_relay();
+  receive(frame(ws::Opcode::Binary, "up"));
+  EXPECT_EQ(target_->written, "up");
+  target_->to_read = "down";
+  poke();
+  EXPECT_EQ(sent(),
+            "\x82\x04"
+            "down");
+}
+
+TEST_F(SessionTest, EchoesACloseAndEndsTheTarget) {
+  open_relay();
+  receive(frame(ws::Opcode::Binary, "bye") + close_frame(4001, "done"));
+  EXPECT_EQ(sent(), server_close(4001, "done"));
+  EXPECT_EQ(target_->written, "bye");
+  EXPECT_TRUE(target_->write_shut);
+  EXPECT_TRUE(client_->write_shut);
+  client_->eof = true;
+  poke();
+  EXPECT_TRUE(target_->closed);
+}
+
+TEST_F(SessionTest, ClosesWith1002AfterAViolationAndRelaysNothingBehindIt) {
+  open_relay();
+  receive(frame(ws::Opcode::Binary, "good") +
+          std::string("\x82\x03"
+                      "bad",
+                      5) +
+          frame(ws::Opcode::Binary, "behind"));
+  EXPECT_EQ(sent(), server_close(1002, "bad frame: frame not masked"));
+  EXPECT_EQ(target_->written, "good");
+  EXPECT_TRUE(client_->write_shut);
+}
+
+TEST_F(SessionTest, ClosesATextFrameWith1003) {
+  open_relay();
+  receive(frame(ws::Opcode::Text, "hello"));
+  EXPECT_EQ(sent(), server_close(1003, "bad frame: text frame where binary was agreed"));
+  EXPECT_EQ(target_->written, "");
+}
+
+TEST_F(SessionTest, AnswersACloseReasonThatIsNotUtf8With1007) {
+  open_relay();
+  receive(close_frame(1000, "\xc0\xaf"));
+  EXPECT_EQ(sent(), server_close(1007, "bad Close frame"));
+}
+
+TEST_F(SessionTest, SendsWhatTheTargetSaidBeforeItsEof) {
+  open_relay();
+  target_->to_read = std::string(100000, 'x');
+  target_->eof = true;
+  poke();
+  const std::string all = sent();
+  const std::string end = server_close(1000, "the server closed the connection");
+  EXPECT_GT(all.size(), 100000U);
+  EXPECT_TRUE(all.ends_with(end));
+  // what the client had sent before it heard of it still arrives
+  receive(frame(ws::Opcode::Binary, "late") + close_frame(1000));
+  EXPECT_EQ(target_->written, "late");
+  EXPECT_TRUE(target_->write_shut);
+}
+
+TEST_F(SessionTest, TellsThatTheTargetsConnectionBroke) {
+  open_relay();
+  target_->read_error = ECONNRESET;
+  poke();
+  EXPECT_EQ(sent(),
+            server_close(1001, "the connection to the server was lost: connection reset by peer"));
+}
+
+TEST_F(SessionTest, HalfClosedClientStillGetsTheTargetsAnswer) {
+  open_relay();
+  client_->to_read = frame(ws::Opcode::Binary, "question");
+  client_->eof = true;
+  poke();
+  EXPECT_EQ(target_->written, "question");
+  EXPECT_TRUE(target_->write_shut);
+  target_->to_read = "answer";
+  poke();
+  EXPECT_EQ(sent(),
+            "\x82\x06"
+            "answer");
+}
+
+TEST_F(SessionTest, AStalledTargetStopsTheReadsFromTheClient) {
+  open_relay();
+  target_->write_room = 0;
+  const std::string big = frame(ws::Opcode::Binary, std::string(200000, 'a'));
+  receive(big);
+  poke();
+  EXPECT_GT(client_->to_read.size(), big.size() - kBlock - 20);  // a ring's worth was taken
+  const std::size_t left = client_->to_read.size();
+  const std::size_t reads = client_->reads;
+  poke();
+  EXPECT_EQ(client_->to_read.size(), left);
+  EXPECT_EQ(client_->reads, reads);
+  target_->write_room = 1000000;
+  poke();
+  poke();
+  EXPECT_EQ(target_->written, std::string(200000, 'a'));
+}
+
+TEST_F(SessionTest, AStalledClientStopsTheReadsFromTheTarget) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(200000, 'b');
+  poke();
+  EXPECT_GT(target_->to_read.size(), 200000U - kBlock);
+  const std::size_t reads = target_->reads;
+  poke();
+  EXPECT_EQ(target_->reads, reads);
+  client_->write_room = 1000000;
+  poke();
+  poke();
+  EXPECT_GT(client_->written.size(), 200000U);
+}
+
+TEST_F(SessionTest, AnswersOnlyTheLastOfManyPingsWhenTheClientStalls) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(200000, 'b');
+  poke();
+  for (int i = 0; i < 100; ++i)
+    receive(frame(ws::Opcode::Ping, std::string(120, 'p') + std::to_string(i)));
+  target_->to_read.clear();
+  client_->write_room = 1000000;
+  poke();
+  EXPECT_NE(client_->written.find("p99"), std::string::npos);
+  EXPECT_EQ(client_->written.find("p50"), std::string::npos);
+}
+
+TEST_F(SessionTest, ShuttingDownSays1001) {
+  open_relay();
+  session_->shut_down();
+  EXPECT_EQ(sent(), server_close(1001, "the proxy is shutting down"));
+  receive(close_frame(1001));
+  client_->eof = true;
+  poke();
+  EXPECT_EQ(session_, nullptr);
+}
+
+TEST_F(SessionTest, AClientThatNeverAnswersACloseIsDroppedInBoundedTime) {
+  open_relay();
+  target_->eof = true;
+  poke();
+  for (int i = 0; i < 6 && session_; ++i) {
+    receive(frame(ws::Opcode::Binary, "still talking"));
+    pass(seconds(1));
+  }
+  EXPECT_EQ(session_, nullptr);
+}
+
+TEST_F(SessionTest, DrainTimeStartsAnewWithEveryByteThatMoves) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(50000, 'c');
+  target_->eof = true;
+  poke();
+  for (int i = 0; i < 10; ++i) {  // slow, but it takes a little every 3 s
+    client_->write_room = 1000;
+    poke();
+    pass(seconds(3));
+    ASSERT_NE(session_, nullptr) << i;
+  }
+  pass(seconds(6));
+  EXPECT_EQ(session_, nullptr);
+}
+
+TEST_F(SessionTest, OldPagesGetBase64) {
+  begin();
+  std::string request(kUpgrade);
+  request.replace(request.find("chat , binary"), 13, "base64");
+  receive(request);
+  EXPECT_NE(sent().find("Sec-WebSocket-Protocol: base64\r\n"), std::string::npos);
+  dialer_.connect(target_);
+  receive(frame(ws::Opcode::Text, "UkZC"));
+  EXPECT_EQ(target_->written, "RFB");
+  target_->to_read = "RFB 003.008\n";
+  poke();
+  EXPECT_EQ(sent(),
+            "\x81\x10"
+            "UkZCIDAwMy4wMDgK");
+}
+
+TEST_F(SessionTest, GivesItsBuffersBackWhenIdle) {
+  open_relay();
+  receive(frame(ws::Opcode::Binary, "x"));
+  target_->to_read = "y";
+  poke();
+  // both rings are empty, so their blocks are in the pool: two can be had without a new one
+  const auto first = pool_.take();
+  EXPECT_NE(first, nullptr);
+}
+
+}  // namespace
+}  // namespace wsproxy::session
