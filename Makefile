@@ -4,6 +4,8 @@ BUILD ?= release
 TARGET ?=
 LISTEN ?= 6080
 ARGS ?=
+Q := $(if $(V),,@)
+MAKEFLAGS += -j$(shell nproc)
 SECONDS ?= 60
 DESTDIR ?=
 prefix ?= /usr/local
@@ -68,19 +70,23 @@ deps-%:
 	@scripts/install-deps $*
 
 $(out)/wsproxy: $(objects) $(out)/page_assets.o
-	$(CXX) $(link_flags) -o $@ $^ $(libs)
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs)
 
 $(out)/src/%.o: src/%.cc | $(page)/page_assets.inc
 	@mkdir -p $(@D)
-	$(CXX) $(compile_flags) -MMD -MP -c -o $@ $<
+	@echo "  CXX  $@"
+	$(Q)$(CXX) $(compile_flags) -MMD -MP -c -o $@ $<
 
 $(out)/tests/%.o: tests/%.cc | $(page)/page_assets.inc
 	@mkdir -p $(@D)
-	$(CXX) $(compile_flags) -Itests -MMD -MP -c -o $@ $<
+	@echo "  CXX  $@"
+	$(Q)$(CXX) $(compile_flags) -Itests -MMD -MP -c -o $@ $<
 
 $(out)/page_assets.o: $(page)/page_assets.S $(page)/page_assets.inc
 	@mkdir -p $(@D)
-	$(CXX) -fPIE -c -o $@ $<
+	@echo "  AS   $@"
+	$(Q)$(CXX) -fPIE -c -o $@ $<
 
 # the page, bundled: assembler and table name every file, so one stamp stands for all
 $(page)/page_assets.S $(page)/page_assets.inc &: $(page_sources) scripts/bundle-page.mjs src/web/node_modules/.package-lock.json
@@ -104,15 +110,18 @@ endif
 # --- tests -----------------------------------------------------------------------------------------
 
 $(out)/unit_tests: $(test_objects) $(core)
-	$(CXX) $(link_flags) -o $@ $^ $(libs) -lgtest -lgtest_main -lgmock -lpthread
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs) -lgtest -lgtest_main -lgmock -lpthread
 
 $(out)/replay/%: $(out)/tests/fuzz/%.o $(out)/tests/fuzz/replay_main.o $(core)
 	@mkdir -p $(@D)
-	$(CXX) $(link_flags) -o $@ $^ $(libs)
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs)
 
 $(out)/fuzz/%: $(out)/tests/fuzz/%.o $(core)
 	@mkdir -p $(@D)
-	$(CXX) $(link_flags) -fsanitize=fuzzer -o $@ $^ $(libs)
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -fsanitize=fuzzer -o $@ $^ $(libs)
 
 # what `check` needs of one build, made in a make of its own so that its BUILD counts
 .PHONY: test-binaries
@@ -168,7 +177,8 @@ format: deps-lint
 # --- man page: its OPTIONS come from the option table -----------------------------------------------
 
 $(out)/write_man: $(out)/src/config/help.o $(out)/src/config/options.o $(out)/write_man.o
-	$(CXX) $(link_flags) -o $@ $^
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^
 $(out)/write_man.o: scripts/write_man.cc src/config/help.h
 	@mkdir -p $(@D)
 	$(CXX) $(compile_flags) -c -o $@ $<
@@ -208,4 +218,4 @@ help:
 	@echo "make man                 write the option table into the man page"
 	@echo "make install             to DESTDIR, prefix ($(prefix)), unitdir"
 	@echo "make uninstall, clean"
-	@echo "BUILD=release|debug|asan|tsan|cov|fuzz picks flags and build/BUILD"
+	@echo "V=1 shows the commands; BUILD=release|debug|asan|tsan|cov|fuzz picks flags and build/BUILD"

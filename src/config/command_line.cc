@@ -71,9 +71,8 @@ class Parser {
     while (!arguments_.empty()) {
       const std::string_view argument = take();
       Status status;
-      if (argument == "--") {
-        return usage("running a program behind -- is not possible yet");
-      } else if (argument.starts_with("--")) {
+      if (argument == "--") return usage("running a program behind -- is not possible yet");
+      if (argument.starts_with("--")) {
         status = long_option(argument.substr(2));
       } else if (argument.size() > 1 && argument.starts_with('-')) {
         status = letters(argument.substr(1));

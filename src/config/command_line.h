@@ -12,9 +12,9 @@ namespace wsproxy::config {
 /// Reads `[options] [ADDR:]PORT TARGET`, the program's name not included.
 ///
 /// Options may stand before, between and behind the positionals: "--name value", "--name=value",
-/// any unambiguous prefix of a name, bundled letters ("-fv"). The last of several counts. "--" ends
-/// them. With --help or --version the positionals may be missing. Errors: Usage, naming the option
-/// or argument.
+/// any unambiguous prefix of a name, bundled letters ("-fv"). The last of several counts.
+/// With --help or --version the positionals may be missing.
+/// Errors: Usage, naming the option or argument.
 Result<Config> parse_command_line(std::span<const char* const> arguments);
 
 }  // namespace wsproxy::config

@@ -81,9 +81,9 @@ void reap(std::map<std::uint32_t, pid_t>& children) {
 void run_resolver_helper(int socket) {
   // The daemon's sockets and files are none of our business; descriptors 0 to 2 stay for NSS
   // modules that expect them to be taken.
-  const int mine = ::fcntl(socket, F_DUPFD, 3);
-  const int kept = mine == 3 ? 3 : ::dup2(mine, 3);
-  ::close_range(4, ~0U, 0);
+  constexpr int kSocket = 3;
+  if (socket != kSocket) ::dup2(socket, kSocket);
+  ::close_range(kSocket + 1, ~0U, 0);
   ::prctl(PR_SET_NAME, "wsproxy-lookup");
   // Control-C and a service manager's TERM reach us as well: we go when the daemon goes, by its
   // EOF.
@@ -94,7 +94,7 @@ void run_resolver_helper(int socket) {
   std::map<std::uint32_t, pid_t> children;
   while (true) {
     LookupRequest request;
-    const ssize_t n = ::recv(kept, &request, sizeof request, 0);
+    const ssize_t n = ::recv(kSocket, &request, sizeof request, 0);
     if (n == 0 || (n < 0 && errno != EINTR)) break;
     reap(children);
     if (n != sizeof request) continue;
@@ -105,7 +105,7 @@ void run_resolver_helper(int socket) {
       continue;
     }
     const pid_t child = ::fork();
-    if (child == 0) run_child(kept, request);
+    if (child == 0) run_child(kSocket, request);
     if (child > 0) {
       children[request.id] = child;
     } else {
@@ -113,7 +113,7 @@ void run_resolver_helper(int socket) {
       reply.id = request.id;
       reply.error = EAI_SYSTEM;
       reply.sys = errno;
-      ::send(kept, &reply, sizeof reply, MSG_NOSIGNAL);
+      ::send(kSocket, &reply, sizeof reply, MSG_NOSIGNAL);
     }
   }
   for (const auto& [id, pid] : children) ::kill(pid, SIGKILL);

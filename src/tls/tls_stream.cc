@@ -53,14 +53,14 @@ struct BioCallbacks {
   }
 
   static BIO_METHOD* method() {
-    static BIO_METHOD* const kMethod = [] {
+    static BIO_METHOD* const our_method = [] {
       BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wsproxy");
       BIO_meth_set_write_ex(method, write);
       BIO_meth_set_read_ex(method, read);
       BIO_meth_set_ctrl(method, control);
       return method;
     }();
-    return kMethod;
+    return our_method;
   }
 };
 
