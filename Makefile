@@ -2,7 +2,7 @@
 
 BUILD ?= release
 TARGET ?=
-LISTEN ?= 6080
+LISTEN ?=
 ARGS ?=
 Q := $(if $(V),,@)
 MAKEFLAGS += -j$(shell nproc)
@@ -102,9 +102,9 @@ src/web/node_modules/.package-lock.json: src/web/package-lock.json src/web/packa
 
 run: deps-run all
 ifeq ($(TARGET),)
-	@BUILD=$(BUILD) LISTEN=$(LISTEN) scripts/demo-desktop $(ARGS)
+	@WSPROXY=$(out)/wsproxy LISTEN=$(LISTEN) scripts/demo-desktop $(ARGS)
 else
-	$(out)/wsproxy $(ARGS) $(LISTEN) $(TARGET)
+	$(out)/wsproxy $(ARGS) $(or $(LISTEN),6080) $(TARGET)
 endif
 
 # --- tests -----------------------------------------------------------------------------------------
@@ -206,8 +206,8 @@ clean:
 
 help:
 	@echo "make all                 build $(out)/wsproxy (installs what the build needs)"
-	@echo "make run                 build, and show a demonstration desktop on port $(LISTEN)"
-	@echo "make run TARGET=H:P      the same for your own VNC server; LISTEN=[ADDR:]PORT, ARGS='more options'"
+	@echo "make run                 build, and show a demonstration desktop on localhost:6080"
+	@echo "make run TARGET=H:P      the same for your own VNC server; LISTEN=[ADDR:]PORT (6080), ARGS='more options'"
 	@echo "make check               all tests; ends with 'N passed, N failed'"
 	@echo "make check-unit          the unit tests of one BUILD"
 	@echo "make lint                layers, format, clang-tidy, shellcheck, mandoc"

@@ -98,7 +98,11 @@ std::string man_options() {
     if (option.letter != 0) out += std::string("Fl ") + option.letter + " , ";
     out += "Fl Fl " + escape_mdoc(option.name);
     if (!option.value.empty()) out += " Ar " + std::string(option.value);
-    out += "\n" + escape_mdoc(option.help) + ".\n";
+    // mdoc wants every sentence on a line of its own
+    std::string help = escape_mdoc(option.help) + ".";
+    for (auto at = help.find(". "); at != std::string::npos; at = help.find(". ", at))
+      help[++at] = '\n';
+    out += "\n" + help + "\n";
     if (const std::string value = default_of(option); !value.empty()) {
       out += "The default is " + value + ".\n";
     }
