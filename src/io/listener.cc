@@ -18,6 +18,9 @@ bool is_exhausted(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+// The address, or its whole family, is not there on this machine.
+bool is_not_ours(int error) { return error == EAFNOSUPPORT || error == EADDRNOTAVAIL; }
+
 Result<UniqueFd> listen_socket(const SocketAddress& address, bool v6_only) {
   const auto failed = [&](const char* what) {
     const int error = errno;
@@ -95,7 +98,7 @@ Result<std::vector<UniqueFd>> listen_on(const HostPort& where) {
   std::vector<UniqueFd> sockets;
   if (where.host.empty()) {
     auto both = listen_socket(*SocketAddress::numeric("::", where.port), false);
-    if (!both && (both.error().sys == EAFNOSUPPORT || both.error().sys == EADDRNOTAVAIL)) {
+    if (!both && is_not_ours(both.error().sys)) {
       both = listen_socket(*SocketAddress::numeric("0.0.0.0", where.port), false);
     }
     if (!both) return std::unexpected(both.error());
@@ -105,13 +108,20 @@ Result<std::vector<UniqueFd>> listen_on(const HostPort& where) {
   const auto addresses = addresses_of(where);
   if (!addresses) return std::unexpected(addresses.error());
   std::uint16_t port = where.port;
+  Error unusable;
   for (SocketAddress address : *addresses) {
     address.set_port(port);
     auto socket = listen_socket(address, true);
+    // "localhost" is ::1 in /etc/hosts even where IPv6 is off: one address that works will do
+    if (!socket && is_not_ours(socket.error().sys) && addresses->size() > 1) {
+      unusable = socket.error();
+      continue;
+    }
     if (!socket) return std::unexpected(socket.error());
     port = local_address(socket->get()).port();  // port 0: the first pick counts for all
     sockets.push_back(std::move(*socket));
   }
+  if (sockets.empty()) return std::unexpected(unusable);
   return sockets;
 }
 

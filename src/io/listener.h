@@ -39,7 +39,8 @@ class Listener {
 /// Sockets that listen on `where`, not blocking, close-on-exec.
 ///
 /// No host: one socket for both families, or IPv4 alone where there is no IPv6. A name is looked up
-/// here and now, before the loop runs; every address it has gets a socket (with the same port).
+/// here and now, before the loop runs; every address it has on this machine gets a socket, all with
+/// the same port.
 /// Errors name the address: in use, not ours, not permitted.
 Result<std::vector<UniqueFd>> listen_on(const HostPort& where);
 
