@@ -59,7 +59,7 @@ const oneOf = (...words) => (/** @type {string} */ value) => (words.includes(val
  * @type {Record<string, [(value: string) => unknown, unknown]>}
  */
 const TABLE = {
-  autoconnect: [(value) => value === 'true' || value === '1', false],
+  autoconnect: [(value) => value === 'true' || value === '1', undefined], // see readSettings
   path: [string, 'websockify'],
   host: [string, ''],
   port: [integer(0, 65535), 0],
@@ -128,6 +128,9 @@ export function readSettings(location, storage) {
       .find((value) => value !== undefined) ?? standard;
   }
   settings.encrypt ??= location.protocol === 'https:';
+  // The address that wsproxy prints is the folder's: who opens it wants the desktop. Links to
+  // vnc.html are noVNC's, where nothing happens without a click unless the link says so.
+  settings.autoconnect ??= location.pathname.endsWith('/');
   return /** @type {Settings} */ (settings);
 }
 
