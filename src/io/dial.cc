@@ -48,7 +48,7 @@ class SocketDial final : public Dial {
     lookup_ = resolver.lookup(host, limits_.lookup, [this] {
       auto addresses = lookup_->take();
       if (!addresses) return finish(std::unexpected(addresses.error()));
-      start(interleave_families(std::move(*addresses)));
+      start(interleave_families(*addresses));
       try_next();
     });
   }
@@ -197,17 +197,18 @@ std::unique_ptr<Dial> SocketDialer::dial(const Endpoint& target, const DialLimit
   return dial;
 }
 
-std::vector<SocketAddress> interleave_families(std::vector<SocketAddress> addresses) {
+std::vector<SocketAddress> interleave_families(const std::vector<SocketAddress>& addresses) {
   if (addresses.empty()) return addresses;
   const int first_family = addresses.front().family();
-  const auto other = std::ranges::stable_partition(
-      addresses, [&](const SocketAddress& a) { return a.family() == first_family; });
+  std::vector<SocketAddress> ours;
+  std::vector<SocketAddress> others;
+  for (const SocketAddress& address : addresses) {
+    (address.family() == first_family ? ours : others).push_back(address);
+  }
   std::vector<SocketAddress> ordered;
-  auto a = addresses.begin();
-  auto b = other.begin();
-  while (a != other.begin() || b != addresses.end()) {
-    if (a != other.begin()) ordered.push_back(*a++);
-    if (b != addresses.end()) ordered.push_back(*b++);
+  for (std::size_t i = 0; i < std::max(ours.size(), others.size()); ++i) {
+    if (i < ours.size()) ordered.push_back(ours[i]);
+    if (i < others.size()) ordered.push_back(others[i]);
   }
   return ordered;
 }

@@ -65,6 +65,6 @@ class SocketDialer final : public Dialer {
 };
 
 /// RFC 8305 section 4: alternates the families, beginning with that of the first address.
-std::vector<SocketAddress> interleave_families(std::vector<SocketAddress> addresses);
+std::vector<SocketAddress> interleave_families(const std::vector<SocketAddress>& addresses);
 
 }  // namespace wsproxy::io
