@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include "base/log.h"
 
@@ -79,12 +80,15 @@ void Listener::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn && socket_; ++i) {
     UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
+      exhausted_ = false;
       on_accept_(std::move(fd));
       continue;
     }
     if (is_exhausted(errno)) {
-      log::error("cannot accept a connection: %s; trying again every 100 ms",
-                 describe_errno(errno).c_str());
+      const std::string why = describe_errno(errno);
+      if (!std::exchange(exhausted_, true)) {
+        log::error("cannot accept connections: %s; trying again every 100 ms", why.c_str());
+      }
       watch_->set({});
       retry_.arm(kRetryAfter);
       return;

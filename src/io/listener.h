@@ -34,6 +34,7 @@ class Listener {
   std::unique_ptr<Watch> watch_;
   Timer retry_;
   OnAccept on_accept_;
+  bool exhausted_ = false;  // was said already, and nothing was accepted since
 };
 
 /// Sockets that listen on `where`, not blocking, close-on-exec.

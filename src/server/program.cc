@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <sys/resource.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <span>
@@ -22,6 +25,23 @@ int print(const std::string& text) {
   return written ? kOk : kFailure;
 }
 
+// A service manager may start us with some of 0, 1 and 2 closed. The next sockets would take their place,
+// and log lines would end up at a browser.
+void fill_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+  }
+}
+
+// A session takes two descriptors, and the usual soft limit of 1,024 is there for programs that use
+// select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int report(const Error& error) {
   std::fprintf(stderr, "wsproxy: %s\n", log::printable(error.message()).c_str());
   if (error.code != Errc::Usage) return kFailure;
@@ -37,6 +57,8 @@ int run_program(int argc, const char* const* argv) {
   if (!config) return report(config.error());
   if (config->help) return print(config::help_text());
   if (config->version) return print(std::string("wsproxy ") + kVersion + "\n");
+  fill_standard_descriptors();
+  raise_descriptor_limit();
   if (config->verbose) log::set_level(log::Level::Debug);
 
   auto server = Server::create(*config);

@@ -76,7 +76,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
   }
   const std::string& key = key_file.empty() ? cert_file : key_file;
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return failed("key " + key);
+    return failed("key " + key + " for certificate " + cert_file);
   }
   if (SSL_CTX_check_private_key(context) != 1) {
     return failed("certificate " + cert_file + " and key " + key + " do not belong together");
