@@ -100,10 +100,11 @@ src/web/node_modules/.package-lock.json: src/web/package-lock.json src/web/packa
 
 # --- run -------------------------------------------------------------------------------------------
 
-run: deps-run all
 ifeq ($(TARGET),)
+run: deps-run all
 	@WSPROXY=$(out)/wsproxy LISTEN=$(LISTEN) scripts/demo-desktop $(ARGS)
 else
+run: all
 	$(out)/wsproxy $(ARGS) $(or $(LISTEN),6080) $(TARGET)
 endif
 

@@ -10,7 +10,7 @@ Result<io::Endpoint> parse_target(std::string_view text) {
   if (text.starts_with(kUnix)) {
     endpoint.unix_path = text.substr(kUnix.size());
     if (const auto address = SocketAddress::unix_path(endpoint.unix_path); !address) {
-      return fail(Errc::Usage, "target " + address.error().text);
+      return fail(Errc::Usage, "target '" + std::string(text) + "': " + address.error().text);
     }
     return endpoint;
   }

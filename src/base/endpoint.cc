@@ -66,8 +66,7 @@ std::optional<SocketAddress> SocketAddress::numeric(std::string_view host, std::
 Result<SocketAddress> SocketAddress::unix_path(std::string_view path) {
   sockaddr_un address{};
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return fail(Errc::Invalid,
-                "a Unix socket's path has 1 to 107 bytes: '" + std::string(path) + "'");
+    return fail(Errc::Invalid, "a Unix socket's path has 1 to 107 bytes");
   }
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());

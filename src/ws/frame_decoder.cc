@@ -20,7 +20,7 @@ FrameDecoder::Event FrameDecoder::bad(CloseCode code, const char* why) {
 FrameDecoder::Progress FrameDecoder::decode(Bytes in, MutableBytes out) {
   CHECK(out.size() >= in.size());
   Progress progress;
-  control_.reset();
+  if (!in_frame_) control_.reset();  // within one, it is what has come of it so far
   while (progress.event == Event::None) {
     Bytes rest = in.subspan(progress.consumed);
     if (!in_frame_) {
