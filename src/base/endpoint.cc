@@ -45,6 +45,7 @@ SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
 
 std::optional<SocketAddress> SocketAddress::numeric(std::string_view host, std::uint16_t port) {
   const std::string text(host);
+  if (text.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would stop there
   sockaddr_in v4{};
   if (inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;

@@ -73,7 +73,12 @@ int check_framing(const RequestHead& head) {
   const std::size_t lengths = head.count("content-length");
   if (head.count("transfer-encoding") > 0) {
     if (lengths > 0 || head.minor_version == 0) return 400;
-    return head.lists("transfer-encoding", "chunked") ? 0 : 501;
+    const auto codings = head.list("transfer-encoding");
+    const auto chunked = std::ranges::find_if(
+        codings, [](std::string_view coding) { return equals_ignoring_case(coding, "chunked"); });
+    // RFC 9112 section 6.1: chunked comes once, and last; without it, where does the body end?
+    if (chunked == codings.end()) return 501;
+    return chunked + 1 == codings.end() ? 0 : 400;
   }
   if (lengths > 1) return 400;
   if (const auto length = head.field("content-length")) {

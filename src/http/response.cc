@@ -93,9 +93,11 @@ std::string http_date(std::time_t time) {
 std::optional<std::time_t> parse_http_date(std::string_view text) {
   const std::string copy(text);
   tm utc{};
-  const char* end = ::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return ::timegm(&utc);
+  if (::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &utc) == nullptr) return std::nullopt;
+  const std::time_t time = ::timegm(&utc);
+  // strptime is generous with blanks, names and leading zeroes; a date has one spelling
+  if (http_date(time) != text) return std::nullopt;
+  return time;
 }
 
 bool accepts_gzip(const RequestHead& head) {
@@ -109,7 +111,7 @@ bool accepts_gzip(const RequestHead& head) {
     bool allowed = true;
     if (semicolon != std::string_view::npos) {
       const std::string_view weight = trim(element.substr(semicolon + 1));
-      allowed = !weight.starts_with("q=") ||
+      allowed = !equals_ignoring_case(weight.substr(0, 2), "q=") ||
                 std::strtod(std::string(weight.substr(2)).c_str(), nullptr) > 0;
     }
     if (gzip) return allowed;
@@ -135,9 +137,10 @@ Range requested_range(const RequestHead& head, std::uint64_t size, std::string_v
   const Range whole{Range::Kind::Whole, 0, size};
   const auto field = head.field("range");
   if (!field || !field->starts_with("bytes=")) return whole;
-  if (const auto condition = head.field("if-range")) {
-    const auto time = parse_http_date(*condition);
-    if (*condition != etag && !(time && *time == modified)) return whole;
+  if (head.count("if-range") > 0) {
+    const std::string_view condition = head.field("if-range").value_or("");
+    const auto time = parse_http_date(condition);
+    if (condition != etag && !(time && *time == modified)) return whole;
   }
   const std::string_view spec = trim(field->substr(6));
   const auto dash = spec.find('-');

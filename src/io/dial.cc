@@ -60,6 +60,11 @@ class SocketDial final : public Dial {
     next_.arm(Duration::zero());
   }
 
+  void start_failed(int error) {
+    note(error);
+    start({});
+  }
+
   [[nodiscard]] bool pending() const override { return pending_; }
 
   Result<std::unique_ptr<Stream>> take() override {
@@ -188,7 +193,11 @@ std::unique_ptr<Dial> SocketDialer::dial(const Endpoint& target, const DialLimit
   auto dial = std::make_unique<SocketDial>(loop_, target, limits, std::move(wake));
   if (!target.unix_path.empty()) {
     auto address = SocketAddress::unix_path(target.unix_path);
-    dial->start(address ? std::vector{*address} : std::vector<SocketAddress>{});
+    if (address) {
+      dial->start({*address});
+    } else {
+      dial->start_failed(ENAMETOOLONG);
+    }
   } else if (const auto numeric = SocketAddress::numeric(target.host, target.port)) {
     dial->start({*numeric});
   } else {

@@ -11,16 +11,22 @@ std::optional<Duration> TimerQueue::next_in() const {
 }
 
 void TimerQueue::run() {
-  // `now` is read once: a timer that arms itself with zero runs in the next turn, not for ever
+  // what is armed from here on waits for the next turn, even with zero: else it might run for ever
   const SteadyTime now = clock_.now();
-  while (!heap_.empty() && heap_.front()->due_ <= now) {
+  const std::uint64_t last = armed_;
+  while (!heap_.empty() && heap_.front()->due_ <= now && heap_.front()->order_ <= last) {
     Timer& timer = *heap_.front();
     remove(timer);
     timer.callback_();
   }
 }
 
+bool TimerQueue::before(const Timer& a, const Timer& b) {
+  return a.due_ != b.due_ ? a.due_ < b.due_ : a.order_ < b.order_;
+}
+
 void TimerQueue::insert(Timer& timer) {
+  timer.order_ = ++armed_;
   heap_.push_back(&timer);
   timer.index_ = heap_.size() - 1;
   sift_up(timer.index_);
@@ -46,7 +52,7 @@ void TimerQueue::sift_up(std::size_t index) {
   Timer* timer = heap_[index];
   while (index > 0) {
     const std::size_t parent = (index - 1) / 2;
-    if (heap_[parent]->due_ <= timer->due_) break;
+    if (before(*heap_[parent], *timer)) break;
     place(index, heap_[parent]);
     index = parent;
   }
@@ -58,8 +64,8 @@ void TimerQueue::sift_down(std::size_t index) {
   while (true) {
     std::size_t child = 2 * index + 1;
     if (child >= heap_.size()) break;
-    if (child + 1 < heap_.size() && heap_[child + 1]->due_ < heap_[child]->due_) ++child;
-    if (timer->due_ <= heap_[child]->due_) break;
+    if (child + 1 < heap_.size() && before(*heap_[child + 1], *heap_[child])) ++child;
+    if (before(*timer, *heap_[child])) break;
     place(index, heap_[child]);
     index = child;
   }

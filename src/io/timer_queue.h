@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -35,7 +36,10 @@ class TimerQueue {
   void sift_up(std::size_t index);
   void sift_down(std::size_t index);
 
+  static bool before(const Timer& a, const Timer& b);
+
   const Clock& clock_;
+  std::uint64_t armed_ = 0;  // how often a timer was armed: timers due at once run in that order
   std::vector<Timer*> heap_;
 };
 
@@ -58,6 +62,7 @@ class Timer {
 
   TimerQueue& queue_;
   SteadyTime due_;
+  std::uint64_t order_ = 0;
   std::size_t index_ = kNone;
   std::move_only_function<void()> callback_;
 };
