@@ -1,0 +1,198 @@
+#include "config/command_line.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace wsproxy::config {
+namespace {
+
+using std::chrono::seconds;
+using Arguments = std::vector<const char*>;
+
+Config parsed(const Arguments& arguments) {
+  auto config = parse_command_line(arguments);
+  if (!config) ADD_FAILURE() << config.error().text;
+  return config ? *config : Config{};
+}
+
+// The same with the positionals behind.
+Config options(Arguments arguments) {
+  arguments.insert(arguments.end(), {"6080", "localhost:5900"});
+  return parsed(arguments);
+}
+
+std::string error_of(const Arguments& arguments) {
+  const auto config = parse_command_line(arguments);
+  if (config) return "accepted";
+  EXPECT_EQ(config.error().code, Errc::Usage);
+  return config.error().text;
+}
+
+std::string option_error(Arguments arguments) {
+  arguments.insert(arguments.end(), {"6080", "localhost:5900"});
+  return error_of(arguments);
+}
+
+TEST(CommandLine, ReadsListenAddressAndTarget) {
+  const Config config = parsed({"10.0.0.1:6080", "localhost:5900"});
+  EXPECT_EQ(config.listen.host, "10.0.0.1");
+  EXPECT_EQ(config.listen.port, 6080);
+  EXPECT_EQ(config.target, "localhost:5900");
+}
+
+TEST(CommandLine, ReadsEveryFormOfListenAddress) {
+  EXPECT_EQ(parsed({"6080", "t:1"}).listen.host, "");
+  EXPECT_EQ(parsed({":6080", "t:1"}).listen.host, "");
+  EXPECT_EQ(parsed({"[::1]:6080", "t:1"}).listen.host, "::1");
+  EXPECT_EQ(parsed({"0", "t:1"}).listen.port, 0);
+  EXPECT_EQ(parsed({"localhost:0", "unix:/x"}).target, "unix:/x");
+}
+
+TEST(CommandLine, HasItsDefaults) {
+  const Config config = options({});
+  EXPECT_EQ(config.cert, "");
+  EXPECT_EQ(config.key, "");
+  EXPECT_EQ(config.web, "");
+  EXPECT_FALSE(config.ssl_only || config.foreground || config.verbose || config.help ||
+               config.version);
+  EXPECT_EQ(config.handshake_timeout, seconds(10));
+  EXPECT_EQ(config.lookup_timeout, seconds(5));
+  EXPECT_EQ(config.connect_timeout, seconds(10));
+  EXPECT_EQ(config.drain_timeout, seconds(5));
+  EXPECT_EQ(config.send_timeout, seconds(30));
+}
+
+TEST(CommandLine, SetsEachOption) {
+  EXPECT_EQ(options({"--cert", "c.pem"}).cert, "c.pem");
+  EXPECT_EQ(options({"--cert=c.pem", "--key=k.pem"}).key, "k.pem");
+  EXPECT_TRUE(options({"--ssl-only"}).ssl_only);
+  EXPECT_EQ(options({"--web", "/srv/www"}).web, "/srv/www");
+  EXPECT_EQ(options({"--handshake-timeout", "1"}).handshake_timeout, seconds(1));
+  EXPECT_EQ(options({"--lookup-timeout=2"}).lookup_timeout, seconds(2));
+  EXPECT_EQ(options({"--connect-timeout=3"}).connect_timeout, seconds(3));
+  EXPECT_EQ(options({"--drain-timeout=4"}).drain_timeout, seconds(4));
+  EXPECT_EQ(options({"--send-timeout=3600"}).send_timeout, seconds(3600));
+  EXPECT_TRUE(options({"--foreground"}).foreground);
+  EXPECT_TRUE(options({"-f"}).foreground);
+  EXPECT_TRUE(options({"--verbose"}).verbose);
+  EXPECT_TRUE(options({"-v"}).verbose);
+  EXPECT_TRUE(parsed({"--help"}).help);
+  EXPECT_TRUE(parsed({"-h"}).help);
+  EXPECT_TRUE(parsed({"--version"}).version);
+}
+
+TEST(CommandLine, OptionsStandAnywhere) {
+  for (const Arguments& arguments :
+       {Arguments{"-v", "--web", "d", "6080", "t:1"}, Arguments{"6080", "-v", "--web", "d", "t:1"},
+        Arguments{"6080", "t:1", "--web=d", "-v"}, Arguments{"--web=d", "6080", "-v", "t:1"}}) {
+    const Config config = parsed(arguments);
+    EXPECT_EQ(config.listen.port, 6080);
+    EXPECT_EQ(config.target, "t:1");
+    EXPECT_EQ(config.web, "d");
+    EXPECT_TRUE(config.verbose);
+  }
+}
+
+TEST(CommandLine, AValueMayHoldAnEqualsSignOrBeginWithADash) {
+  EXPECT_EQ(options({"--web=a=b"}).web, "a=b");
+  EXPECT_EQ(options({"--web", "-dir"}).web, "-dir");
+  EXPECT_EQ(options({"--web=-dir"}).web, "-dir");
+}
+
+TEST(CommandLine, TheLastOfSeveralCounts) {
+  EXPECT_EQ(options({"--web=a", "--web", "b"}).web, "b");
+  EXPECT_EQ(options({"--send-timeout=1", "--send-timeout=2"}).send_timeout, seconds(2));
+}
+
+TEST(CommandLine, APrefixIsEnoughWhenItIsUnambiguous) {
+  EXPECT_EQ(options({"--ce=x"}).cert, "x");
+  EXPECT_EQ(options({"--ce=x", "--k", "y"}).key, "y");
+  EXPECT_TRUE(options({"--verb"}).verbose);
+  EXPECT_TRUE(options({"--ss"}).ssl_only);
+  EXPECT_EQ(options({"--hand=7"}).handshake_timeout, seconds(7));
+  EXPECT_TRUE(parsed({"--he"}).help);
+  EXPECT_TRUE(parsed({"--vers"}).version);
+}
+
+TEST(CommandLine, AnAmbiguousPrefixNamesWhatItCouldMean) {
+  EXPECT_EQ(option_error({"--ver"}), "option --ver is ambiguous: --verbose, --version");
+  EXPECT_EQ(option_error({"--h"}), "option --h is ambiguous: --handshake-timeout, --help");
+  EXPECT_EQ(option_error({"--c=x"}), "option --c is ambiguous: --cert, --connect-timeout");
+}
+
+TEST(CommandLine, LettersMayBeBundled) {
+  const Config config = options({"-fv"});
+  EXPECT_TRUE(config.foreground && config.verbose);
+  EXPECT_TRUE(parsed({"-vh"}).help);
+  EXPECT_EQ(option_error({"-fx"}), "unknown option -x");
+  EXPECT_EQ(option_error({"-f=1"}), "unknown option -=");
+}
+
+TEST(CommandLine, RefusesUnknownOptions) {
+  EXPECT_EQ(option_error({"--bogus"}), "unknown option --bogus");
+  EXPECT_EQ(option_error({"--bogus=1"}), "unknown option --bogus");
+  EXPECT_EQ(option_error({"--webs=d"}), "unknown option --webs");
+  EXPECT_EQ(option_error({"--Web=d"}), "unknown option --Web");
+  EXPECT_EQ(option_error({"--=x"}), "unknown option --");
+  EXPECT_EQ(option_error({"-x"}), "unknown option -x");
+  EXPECT_EQ(error_of({"--help", "--bogus"}), "unknown option --bogus");
+}
+
+TEST(CommandLine, WantsAValueWhereOneBelongs) {
+  EXPECT_EQ(error_of({"6080", "t:1", "--cert"}), "--cert needs a value: FILE");
+  EXPECT_EQ(error_of({"6080", "t:1", "--drain"}), "--drain-timeout needs a value: SECONDS");
+  EXPECT_EQ(option_error({"--web="}), "--web: the value is empty");
+  EXPECT_EQ(option_error({"--web", ""}), "--web: the value is empty");
+  EXPECT_EQ(option_error({"--help=yes"}), "--help takes no value");
+  EXPECT_EQ(option_error({"--verb="}), "--verbose takes no value");
+}
+
+TEST(CommandLine, RefusesNumbersOutsideTheirLimits) {
+  for (const std::string value :
+       {"0", "3601", "-1", "+1", "", "x", "1s", " 1", "1.5", "0x10", "99999999999999999999"}) {
+    const std::string option = "--send-timeout=" + value;
+    EXPECT_EQ(option_error({option.c_str()}),
+              "--send-timeout: '" + value + "' is not a number from 1 to 3600");
+  }
+}
+
+TEST(CommandLine, WantsTwoPositionals) {
+  EXPECT_EQ(error_of({}), "expected [ADDR:]PORT and a target");
+  EXPECT_EQ(error_of({"-v"}), "expected [ADDR:]PORT and a target");
+  EXPECT_EQ(error_of({"6080"}), "expected a target HOST:PORT behind '6080'");
+  EXPECT_EQ(error_of({"6080", "a:1", "b:2"}), "too many arguments: 'b:2'");
+}
+
+TEST(CommandLine, HelpAndVersionNeedNoPositionals) {
+  EXPECT_TRUE(parsed({"--help"}).help);
+  EXPECT_TRUE(parsed({"6080", "--version"}).version);
+  EXPECT_TRUE(parsed({"-h", "a", "b", "c"}).help);
+}
+
+TEST(CommandLine, SaysWhatIsWrongWithTheListenAddress) {
+  EXPECT_EQ(error_of({"x", "t:1"}), "listen address 'x': the port is not a number from 0 to 65535");
+  EXPECT_EQ(error_of({"::1:80", "t:1"}),
+            "listen address '::1:80': write an IPv6 address in brackets");
+  EXPECT_EQ(error_of({"-", "t:1"}), "listen address '-': the port is not a number from 0 to 65535");
+  EXPECT_EQ(error_of({"", "t:1"}), "listen address '': the port is not a number from 0 to 65535");
+}
+
+TEST(CommandLine, AKeyNeedsACertificate) {
+  EXPECT_EQ(option_error({"--key=k.pem"}), "--key needs --cert");
+}
+
+TEST(CommandLine, SslOnlyAloneReadsSelfPem) {
+  EXPECT_EQ(options({"--ssl-only"}).cert, "self.pem");
+  EXPECT_EQ(options({"--ssl-only", "--cert=c.pem"}).cert, "c.pem");
+  EXPECT_EQ(options({}).cert, "");
+}
+
+TEST(CommandLine, RunningAProgramIsNotPossibleYet) {
+  EXPECT_EQ(error_of({"6080", "--", "vncserver"}),
+            "running a program behind -- is not possible yet");
+}
+
+}  // namespace
+}  // namespace wsproxy::config

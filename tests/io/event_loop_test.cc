@@ -1,0 +1,221 @@
+#include "io/event_loop.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "support/fake_clock.h"
+
+namespace wsproxy::io {
+namespace {
+
+using std::chrono::seconds;
+using test::FakeClock;
+
+// Two connected sockets.
+struct Pair {
+  Pair() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    near = UniqueFd(ends[0]);
+    far = UniqueFd(ends[1]);
+  }
+  void far_sends(std::string_view text) const {
+    EXPECT_EQ(::send(far.get(), text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  UniqueFd near, far;
+};
+
+std::string words(Ready ready) {
+  return std::string(ready.read ? "r" : "") + (ready.write ? "w" : "") + (ready.hang_up ? "h" : "");
+}
+
+TEST(EventLoop, CallsAWatchForWhatItAskedFor) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  const Pair pair;
+  std::string seen;
+  Watch watch(loop, pair.near.get(), [&](Ready ready) { seen += words(ready) + " "; });
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "") << "no interest yet";
+  watch.set({.write = true});
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "w ");
+  pair.far_sends("x");
+  watch.set({.read = true});
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "w r ");
+  watch.set({.read = true, .write = true});
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "w r rw ");
+  watch.set({});
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "w r rw ");
+}
+
+TEST(EventLoop, IsLevelTriggered) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  const Pair pair;
+  int calls = 0;
+  Watch watch(loop, pair.near.get(), [&](Ready) { ++calls; });
+  watch.set({.read = true});
+  pair.far_sends("x");
+  loop.turn(Duration::zero());
+  loop.turn(Duration::zero());
+  EXPECT_EQ(calls, 2) << "nobody has read it";
+}
+
+TEST(EventLoop, ReportsAHangUpToThoseWhoAsk) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  Pair pair;
+  std::string seen;
+  Watch watch(loop, pair.near.get(), [&](Ready ready) { seen += words(ready) + " "; });
+  watch.set({.hang_up = true});
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "");
+  pair.far.reset();
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "h ");
+}
+
+TEST(EventLoop, RemembersTheInterest) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  const Pair pair;
+  Watch watch(loop, pair.near.get(), [](Ready) {});
+  EXPECT_EQ(watch.interest(), Interest{});
+  watch.set({.read = true, .hang_up = true});
+  EXPECT_EQ(watch.interest(), (Interest{.read = true, .hang_up = true}));
+}
+
+TEST(EventLoop, AWatchOfNoDescriptorIsNeverReady) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  int calls = 0;
+  Watch watch(loop, -1, [&](Ready) { ++calls; });
+  watch.set({.read = true, .write = true, .hang_up = true});
+  loop.turn(Duration::zero());
+  watch.set({});
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(EventLoop, AWatchDestroyedByAnotherInTheSameTurnIsNotCalled) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  const Pair pairs[2];
+  std::array<std::unique_ptr<Watch>, 2> watches;
+  int calls = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    watches[i] = std::make_unique<Watch>(loop, pairs[i].near.get(), [&, i](Ready) {
+      ++calls;
+      watches[1 - i].reset();
+    });
+    watches[i]->set({.write = true});
+  }
+  loop.turn(Duration::zero());
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(EventLoop, AWatchThatLostItsInterestInTheSameTurnIsNotCalled) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  const Pair pairs[2];
+  std::array<std::unique_ptr<Watch>, 2> watches;
+  int calls = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    watches[i] = std::make_unique<Watch>(loop, pairs[i].near.get(), [&, i](Ready) {
+      ++calls;
+      watches[1 - i]->set({});
+    });
+    watches[i]->set({.write = true});
+  }
+  loop.turn(Duration::zero());
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(EventLoop, CallsMoreWatchesThanOneBatchHolds) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  constexpr std::size_t kMany = 300;
+  const std::vector<Pair> pairs(kMany);
+  std::vector<std::unique_ptr<Watch>> watches;
+  std::array<int, kMany> calls{};
+  for (std::size_t i = 0; i < kMany; ++i) {
+    watches.push_back(std::make_unique<Watch>(loop, pairs[i].near.get(), [&, i](Ready) {
+      ++calls[i];
+      watches[i]->set({});
+    }));
+    watches[i]->set({.write = true});
+  }
+  loop.turn(Duration::zero());
+  loop.turn(Duration::zero());
+  for (std::size_t i = 0; i < kMany; ++i) EXPECT_EQ(calls[i], 1) << i;
+}
+
+TEST(EventLoop, RunsTimersThatAreDue) {
+  FakeClock clock;
+  EventLoop loop(clock);
+  int calls = 0;
+  Timer timer(loop.timers(), [&] { ++calls; });
+  timer.arm(seconds(3600));
+  loop.turn(Duration::zero());
+  EXPECT_EQ(calls, 0);
+  clock.advance(seconds(3600));
+  loop.turn(seconds(3600));  // does not wait: the timer is due
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(EventLoop, DefersWorkToTheEndOfTheTurn) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  const Pair pair;
+  std::string order;
+  Timer timer(loop.timers(), [&] { order += "timer "; });
+  Watch watch(loop, pair.near.get(), [&](Ready) {
+    loop.defer([&] { order += "deferred "; });
+    order += "watch ";
+  });
+  watch.set({.write = true});
+  timer.arm(Duration::zero());
+  loop.turn(Duration::zero());
+  EXPECT_EQ(order, "watch timer deferred ");
+}
+
+TEST(EventLoop, WorkDeferredByDeferredWorkRunsInTheNextTurn) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  std::string order;
+  loop.defer([&] {
+    order += "one ";
+    loop.defer([&] { order += "two "; });
+  });
+  loop.turn(seconds(3600));  // does not wait: there is work
+  EXPECT_EQ(order, "one ");
+  loop.turn(seconds(3600));
+  EXPECT_EQ(order, "one two ");
+}
+
+TEST(EventLoop, RunsUntilItIsStopped) {
+  const SystemClock clock;
+  EventLoop loop(clock);
+  int turns = 0;
+  Timer timer(loop.timers(), [&] {
+    if (++turns == 5) return loop.stop();
+    timer.arm(Duration::zero());
+  });
+  timer.arm(Duration::zero());
+  loop.run();
+  EXPECT_EQ(turns, 5);
+}
+
+}  // namespace
+}  // namespace wsproxy::io
