@@ -57,7 +57,7 @@ replay_targets := $(patsubst tests/fuzz/%.cc,$(out)/replay/%,$(fuzz_sources))
 page_sources := $(filter-out %.cc %.h,$(wildcard src/web/*))
 cc_files := $(shell find src tests scripts -name '*.cc' -o -name '*.h' | grep -v node_modules)
 
-.PHONY: all run check check-unit check-e2e lint layers format tidy bench fuzz coverage man install uninstall clean help page-modules
+.PHONY: all run check check-unit check-e2e lint layers format tidy bench fuzz coverage man install uninstall page clean help
 .DELETE_ON_ERROR:
 
 all: deps-build
@@ -202,6 +202,12 @@ uninstall:
 	rm -f $(DESTDIR)$(prefix)/bin/wsproxy $(DESTDIR)$(prefix)/share/man/man8/wsproxy.8 $(DESTDIR)$(unitdir)/wsproxy.service
 	rm -rf $(DESTDIR)$(prefix)/share/doc/wsproxy
 
+# the page alone, for another web server
+page: $(page)/page_assets.inc
+	@[ -n "$(DESTDIR)" ] || { echo "make page DESTDIR=/where/to"; exit 2; }
+	install -d $(DESTDIR)
+	install -m 644 $(filter-out %.gz %.S %.inc,$(wildcard $(page)/*)) $(DESTDIR)
+
 clean:
 	rm -rf build
 
@@ -218,5 +224,6 @@ help:
 	@echo "make bench               not there yet"
 	@echo "make man                 write the option table into the man page"
 	@echo "make install             to DESTDIR, prefix ($(prefix)), unitdir"
+	@echo "make page DESTDIR=DIR    write the page's files out, for another web server"
 	@echo "make uninstall, clean"
 	@echo "V=1 shows the commands; BUILD=release|debug|asan|tsan|cov|fuzz picks flags and build/BUILD"

@@ -16,7 +16,8 @@ struct Config {
   std::string key;   ///< PEM file; empty: the key is in `cert`
   bool ssl_only = false;
 
-  std::string web;  ///< directory to serve in place of the built-in page
+  std::string web;                         ///< directory to serve in place of the built-in page
+  std::string frame_ancestors = "'self'";  ///< who may embed the built-in page (CSP source list)
 
   std::chrono::seconds handshake_timeout{10};  ///< from accept to the end of the request, in total
   std::chrono::seconds lookup_timeout{5};

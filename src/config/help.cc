@@ -30,9 +30,12 @@ void wrap(std::string& out, std::size_t column, std::string_view text) {
 }
 
 std::string default_of(const Option& option) {
-  const auto* seconds = std::get_if<std::chrono::seconds Config::*>(&option.member);
-  if (seconds == nullptr) return "";
-  return std::to_string((Config{}.**seconds).count());
+  const Config standard;
+  if (const auto* text = std::get_if<std::string Config::*>(&option.member)) return standard.**text;
+  if (const auto* seconds = std::get_if<std::chrono::seconds Config::*>(&option.member)) {
+    return std::to_string((standard.**seconds).count());
+  }
+  return "";
 }
 
 std::string sentence(const Option& option) {

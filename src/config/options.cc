@@ -16,6 +16,9 @@ constexpr std::array kOptions = {
            "Refuse connections without TLS"},
     Option{"web", 0, "DIR", &Config::web, 0, 0, Reload::Restart,
            "Serve the files of this directory in place of the built-in page"},
+    Option{"frame-ancestors", 0, "SOURCES", &Config::frame_ancestors, 0, 0, Reload::NewSessions,
+           "Let pages of these origins show the built-in page in a frame, such as \"'self' "
+           "https://portal.example\"; 'none' for nobody, * for everybody"},
     Option{"handshake-timeout", 0, "SECONDS", &Config::handshake_timeout, 1, 3600, Reload::NewSessions,
            "Give up on a client whose request is not complete after this long"},
     Option{"lookup-timeout", 0, "SECONDS", &Config::lookup_timeout, 1, 3600, Reload::NewSessions,

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "io/plain_stream.h"
 #include "server/version.h"
+#include "web/page.h"
 
 namespace wsproxy::server {
 namespace {
@@ -30,6 +31,10 @@ Result<std::shared_ptr<const session::Settings>> make_settings(const config::Con
     auto tls = tls::TlsContext::load(config.cert, config.key);
     if (!tls) return std::unexpected(tls.error());
     settings->tls = std::move(*tls);
+  }
+  if (!web::is_source_list(config.frame_ancestors)) {
+    return fail(Errc::Usage,
+                "--frame-ancestors: '" + config.frame_ancestors + "' is no list of sources");
   }
   if (!config.web.empty()) {
     auto web = web::StaticDir::open(config.web);

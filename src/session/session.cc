@@ -148,8 +148,9 @@ Step Session::dispatch() {
     return refuse(405, "only pages are served here", "Allow: GET, HEAD\r\n");
   }
   if (http::has_body(head)) return refuse(400, "a request for a page has no body");
-  return reply_with(settings_->web ? settings_->web->answer(asked())
-                                   : web::answer_from_page(asked()));
+  return reply_with(settings_->web
+                        ? settings_->web->answer(asked())
+                        : web::answer_from_page(asked(), settings_->config.frame_ancestors));
 }
 
 Step Session::respond() {

@@ -1,5 +1,7 @@
 #include "web/page.h"
 
+#include <algorithm>
+
 #include "http/response.h"
 #include "web/assets.h"
 
@@ -15,7 +17,13 @@ constexpr std::string_view kPolicy =
 
 }  // namespace
 
-Reply answer_from_page(const Asked& asked) {
+bool is_source_list(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return c >= ' ' && c < 0x7f && c != ';' && c != ',';
+  });
+}
+
+Reply answer_from_page(const Asked& asked, std::string_view frame_ancestors) {
   const Asset* asset = find_asset(asked.head.path);
   if (asset == nullptr) return plain_reply(asked, 404, "");
   const bool gzip = http::accepts_gzip(asked.head);
@@ -33,7 +41,8 @@ Reply answer_from_page(const Asked& asked) {
     const Bytes body = gzip ? asset->gzip : asset->plain;
     head.add("Content-Type", asset->content_type).add("Content-Length", body.size());
     if (gzip) head.add("Content-Encoding", "gzip");
-    head.add("Content-Security-Policy", kPolicy)
+    head.add("Content-Security-Policy",
+             std::string(kPolicy) + "; frame-ancestors " + std::string(frame_ancestors))
         .add("X-Content-Type-Options", "nosniff")
         .add("Referrer-Policy", "no-referrer");
     if (!asked.head_only()) reply.body = body;

@@ -28,9 +28,7 @@ void check_range(const http::RequestHead& head, std::uint64_t size) {
 void check_date(std::string_view text) {
   const auto time = http::parse_http_date(text);
   if (!time) return;
-  const std::string again = http::http_date(*time);
-  CHECK(again.ends_with(" GMT"));
-  CHECK(http::parse_http_date(again) == time);
+  CHECK(http::http_date(*time) == text);  // a date has one spelling
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ TEST(HttpDate, IsWrittenAndReadBack) {
 }
 
 TEST(HttpDate, EveryDayOfTwentyYearsIsReadBack) {
-  for (std::time_t day = 0; day < 20 * 366; ++day) {
+  for (std::time_t day = 0; day < 7320; ++day) {
     const std::time_t time = 1'600'000'000 + day * 86'400 + day * 37;
     ASSERT_EQ(parse_http_date(http_date(time)), time);
   }

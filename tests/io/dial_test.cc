@@ -34,6 +34,7 @@ TEST(Endpoint, IsShownAsItIsWritten) {
 
 std::string interleaved(const std::vector<std::string_view>& hosts) {
   std::vector<SocketAddress> addresses;
+  addresses.reserve(hosts.size());
   for (const std::string_view host : hosts) addresses.push_back(*SocketAddress::numeric(host, 0));
   std::string text;
   for (const SocketAddress& address : interleave_families(addresses)) text += address.host() + " ";
@@ -126,7 +127,7 @@ TEST_F(SocketDialerTest, ConnectsToAUnixSocket) {
   const std::string path = directory + "/vnc";
   const UniqueFd server(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto address = SocketAddress::unix_path(path);
-  ASSERT_TRUE(address);
+  ASSERT_TRUE(server && address);
   ASSERT_EQ(::bind(server.get(), address->get(), address->length()), 0);
   ASSERT_EQ(::listen(server.get(), 5), 0);
   dial({"", 0, path});
@@ -178,6 +179,7 @@ TEST_F(SocketDialerTest, ALookupThatTakesTooLongTimesOut) {
 TEST_F(SocketDialerTest, ATargetThatDoesNotAnswerTimesOut) {
   // a Unix socket tells at once, a TCP one with a full queue never
   const UniqueFd server(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_TRUE(server);
   const auto any = *SocketAddress::numeric("127.0.0.1", 0);
   ASSERT_EQ(::bind(server.get(), any.get(), any.length()), 0);
   ASSERT_EQ(::listen(server.get(), 0), 0);
@@ -185,7 +187,7 @@ TEST_F(SocketDialerTest, ATargetThatDoesNotAnswerTimesOut) {
   std::vector<UniqueFd> queue;
   for (int i = 0; i < 8; ++i) {
     queue.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    ::connect(queue.back().get(), address.get(), address.length());
+    (void)::connect(queue.back().get(), address.get(), address.length());
   }
   dial({"127.0.0.1", address.port(), ""}, {.lookup = seconds(5), .connect = seconds(10)});
   loop_.turn(Duration::zero());

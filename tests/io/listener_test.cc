@@ -157,6 +157,7 @@ TEST(Listener, GivesOthersTheirTurnAfter32Connections) {
   Listener listener(loop, listening(), [&](UniqueFd) { ++accepted; });
   listener.start();
   std::vector<UniqueFd> clients;
+  clients.reserve(40);
   for (int i = 0; i < 40; ++i) clients.push_back(connect_to(listener.address()));
   loop.turn(seconds(10));
   EXPECT_EQ(accepted, 32U);

@@ -103,6 +103,7 @@ TEST(Resolver, AnswersMoreThanAreAskedAtOnce) {
   EventLoop loop(clock);
   Resolver resolver(loop);
   std::vector<std::unique_ptr<Lookup>> lookups;
+  lookups.reserve(50);
   int done = 0;
   for (int i = 0; i < 50; ++i) {
     lookups.push_back(resolver.lookup("localhost", seconds(60), [&] { ++done; }));
@@ -134,6 +135,7 @@ TEST(Resolver, CancellingTheFirstLetsTheWaitingGoOn) {
   EventLoop loop(clock);
   Resolver resolver(loop);
   std::vector<std::unique_ptr<Lookup>> lookups;
+  lookups.reserve(50);
   int done = 0;
   ::kill(resolver.helper_pid(), SIGSTOP);
   for (int i = 0; i < 40; ++i) {
@@ -190,6 +192,7 @@ TEST(Resolver, AHelperThatDiesIsStartedAgainAndAskedAgain) {
   const pid_t helper = resolver.helper_pid();
   ::kill(helper, SIGSTOP);
   std::vector<std::unique_ptr<Lookup>> lookups;
+  lookups.reserve(50);
   int done = 0;
   for (int i = 0; i < 40; ++i) {
     lookups.push_back(resolver.lookup("localhost", seconds(60), [&] { ++done; }));

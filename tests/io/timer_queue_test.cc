@@ -91,6 +91,43 @@ TEST(TimerQueue, CallsInTheOrderOfTheDeadlines) {
   EXPECT_EQ(order, "abcd");
 }
 
+TEST(TimerQueue, CallsTimersDueAtOnceInTheOrderOfTheirArming) {
+  FakeClock clock;
+  TimerQueue queue(clock);
+  std::vector<int> order;
+  std::deque<Timer> timers;
+  for (int i = 0; i < 50; ++i) timers.emplace_back(queue, [&order, i] { order.push_back(i); });
+  for (Timer& timer : timers) timer.arm(seconds(1));
+  timers[7].arm(seconds(1));  // again: now it is the last
+  clock.advance(seconds(1));
+  queue.run();
+  ASSERT_EQ(order.size(), 50U);
+  EXPECT_EQ(order.back(), 7);
+  order.pop_back();
+  EXPECT_TRUE(std::ranges::is_sorted(order));
+}
+
+TEST(TimerQueue, WhatIsArmedWhileItRunsHoldsUpNoneThatWasDue) {
+  FakeClock clock;
+  TimerQueue queue(clock);
+  std::string order;
+  Timer late(queue, [&] { order += "late "; });
+  Timer third(queue, [&] { order += "third "; });
+  Timer second(queue, [&] { order += "second "; });
+  Timer first(queue, [&] {
+    order += "first ";
+    late.arm(Duration::zero());
+  });
+  first.arm(seconds(1));
+  second.arm(seconds(2));
+  third.arm(seconds(3));
+  clock.advance(seconds(3));
+  queue.run();
+  EXPECT_EQ(order, "first second third ");
+  queue.run();
+  EXPECT_EQ(order, "first second third late ");
+}
+
 TEST(TimerQueue, ArmingAgainMovesTheDeadlineEitherWay) {
   FakeClock clock;
   TimerQueue queue(clock);

@@ -11,7 +11,6 @@ namespace wsproxy::web {
 namespace {
 
 using test::Request;
-using test::text_of;
 
 constexpr std::time_t kNow = 784111777;
 
@@ -25,7 +24,7 @@ Reply ask(std::string_view method, std::string_view path,
   for (const std::string_view field : fields) text.append(field).append("\r\n");
   const Request request(text + "\r\n");
   EXPECT_EQ(request.status, 0);
-  return answer_from_page({request.head, kNow});
+  return answer_from_page({request.head, kNow}, "'self'");
 }
 
 // The value of a response field, or "(none)".
@@ -170,6 +169,20 @@ TEST(Page, ClosesWhenTheClientWantsTo) {
     EXPECT_FALSE(reply.keep_alive);
     EXPECT_EQ(field(reply, "Connection"), "close");
     EXPECT_EQ(field(ask("GET", path), "Connection"), "(none)");
+  }
+}
+
+TEST(Page, NamesWhoMayEmbedIt) {
+  const Reply reply = ask("GET", "/");
+  EXPECT_NE(reply.head.find("; frame-ancestors 'self'\r\n"), std::string::npos) << reply.head;
+}
+
+TEST(Page, ASourceListIsNothingElse) {
+  for (const std::string_view good : {"*", "'none'", "'self' https://portal.example:8443"}) {
+    EXPECT_TRUE(is_source_list(good)) << good;
+  }
+  for (const std::string_view bad : {"", "'self'; script-src *", "a, b", "a\r\nX: y", "\xc3\xa4"}) {
+    EXPECT_FALSE(is_source_list(bad)) << bad;
   }
 }
 

@@ -18,7 +18,6 @@ namespace wsproxy::web {
 namespace {
 
 using test::Request;
-using test::text_of;
 
 constexpr std::time_t kNow = 1'700'000'000;
 constexpr std::time_t kModified = 1'600'000'000;

@@ -142,6 +142,7 @@ TEST(FrameDecoder, DecodesLongFramesAtManySplits) {
     const Outcome whole = decode_whole(stream);
     ASSERT_TRUE(whole.payload == text_of(payload)) << size;
     std::vector<std::size_t> cuts;
+    cuts.reserve(100);
     for (std::size_t i = 0; i < 30; ++i) cuts.push_back(i);
     for (std::size_t i = 0; i < 30; ++i) cuts.push_back(stream.size() - i);
     for (std::size_t at = 997; at < stream.size(); at += 4999) cuts.push_back(at);
