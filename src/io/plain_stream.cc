@@ -1,7 +1,9 @@
 #include "io/plain_stream.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -63,6 +65,11 @@ IoResult PlainStream::write(std::span<const Bytes> parts) {
 }
 
 void PlainStream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
+
+std::size_t unacknowledged_bytes(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
 
 void tune_tcp(int fd) {
   int domain = AF_UNSPEC;

@@ -21,6 +21,9 @@ class PlainStream final : public Stream {
   UniqueFd fd_;
 };
 
+/// Bytes that were written to socket `fd` and that its peer has not acknowledged; 0 if that cannot be told.
+std::size_t unacknowledged_bytes(int fd);
+
 /// TCP_NODELAY and keep-alive (first probe after 60 s of silence, dead after 4 more, 15 s apart)
 /// for an Internet socket; nothing for others.
 void tune_tcp(int fd);

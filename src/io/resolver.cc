@@ -97,7 +97,10 @@ void Resolver::start_helper() {
     return;
   }
   socket_ = std::move(ours);
-  watch_ = std::make_unique<Watch>(loop_, socket_.get(), [this](Ready) { read_reply(); });
+  watch_ = std::make_unique<Watch>(loop_, socket_.get(), [this](Ready ready) {
+    if (ready.read || ready.hang_up) read_reply();
+    if (ready.write && socket_) send_waiting();
+  });
   watch_->set({.read = true});
 }
 
@@ -134,16 +137,19 @@ std::unique_ptr<Lookup> Resolver::lookup(std::string_view host, Duration limit,
 
 void Resolver::send_waiting() {
   for (const auto& [id, lookup] : pending_) {
-    if (sent_ == kMaxAtOnce || !socket_) return;
+    if (sent_ == kMaxAtOnce || !socket_) break;
     if (lookup->sent_) continue;
     LookupRequest request;
     request.id = id;
     std::ranges::copy(lookup->host_, request.host.begin());
-    // a helper that does not even take the request leaves it waiting for its time-out
-    if (::send(socket_.get(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
+    if (::send(socket_.get(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+      watch_->set({.read = true, .write = true});  // its queue is full: go on when it has room
+      return;
+    }
     lookup->sent_ = true;
     ++sent_;
   }
+  if (watch_) watch_->set({.read = true});
 }
 
 void Resolver::remove(Lookup& lookup) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -61,8 +62,9 @@ LookupReply look_up(const LookupRequest& request) {
   return reply;
 }
 
-[[noreturn]] void run_child(int socket, const LookupRequest& request) {
+[[noreturn]] void run_child(int socket, const LookupRequest& request, pid_t helper) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != helper) ::_exit(0);  // it ended before it could tell us so
   ::alarm(kChildSeconds);
   const LookupReply reply = look_up(request);
   ::send(socket, &reply, sizeof reply, MSG_NOSIGNAL);
@@ -93,10 +95,14 @@ void run_resolver_helper(int socket) {
 
   std::map<std::uint32_t, pid_t> children;
   while (true) {
+    // between requests, children that have ended are buried within a second
+    pollfd readable{kSocket, POLLIN, 0};
+    const int ready = ::poll(&readable, 1, children.empty() ? -1 : 1000);
+    reap(children);
+    if (ready <= 0) continue;
     LookupRequest request;
     const ssize_t n = ::recv(kSocket, &request, sizeof request, 0);
     if (n == 0 || (n < 0 && errno != EINTR)) break;
-    reap(children);
     if (n != sizeof request) continue;
     request.host.back() = '\0';
     if (request.host.front() == '\0') {
@@ -104,8 +110,9 @@ void run_resolver_helper(int socket) {
       if (child != children.end()) ::kill(child->second, SIGKILL);
       continue;
     }
+    const pid_t helper = ::getpid();
     const pid_t child = ::fork();
-    if (child == 0) run_child(kSocket, request);
+    if (child == 0) run_child(kSocket, request, helper);
     if (child > 0) {
       children[request.id] = child;
     } else {

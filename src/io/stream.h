@@ -49,9 +49,10 @@ class Stream {
   /// itself has kept back (see flushed()).
   virtual IoResult write(std::span<const Bytes> parts) = 0;
 
-  /// False while bytes that write() took are still inside (TLS records that the socket did not
-  /// take).
-  [[nodiscard]] virtual bool flushed() const { return true; }
+  /// How many bytes are still inside of what write() took: TLS records that the socket did not
+  /// take. 0 once writing has failed.
+  [[nodiscard]] virtual std::size_t unflushed() const { return 0; }
+  [[nodiscard]] bool flushed() const { return unflushed() == 0; }
 
   /// True if a read would give bytes though the descriptor does not poll readable (TLS).
   [[nodiscard]] virtual bool has_buffered() const { return false; }

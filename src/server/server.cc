@@ -57,7 +57,7 @@ Server::Server()
                 [this] {
                   if (stopping_) loop_.stop();
                 }),
-      stop_limit_(loop_.timers(), [this] { loop_.stop(); }) {}
+      stop_limit_(loop_.timers(), [this] { stop_now(); }) {}
 
 Server::~Server() = default;
 
@@ -106,7 +106,7 @@ void Server::accept(UniqueFd fd) {
 void Server::on_signal(int signal) {
   log::info("%s: stopping, %zu sessions", signal == SIGTERM ? "SIGTERM" : "SIGINT",
             sessions_.size());
-  if (std::exchange(stopping_, true)) return loop_.stop();  // asked twice: at once
+  if (std::exchange(stopping_, true)) return stop_now();  // asked twice
   stop();
 }
 
@@ -115,6 +115,11 @@ void Server::stop() {
   if (sessions_.size() == 0) return loop_.stop();
   stop_limit_.arm(kStopLimit);
   sessions_.shut_down();
+}
+
+void Server::stop_now() {
+  sessions_.cut();
+  loop_.stop();
 }
 
 }  // namespace wsproxy::server

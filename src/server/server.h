@@ -36,6 +36,7 @@ class Server {
   void accept(UniqueFd fd);
   void on_signal(int signal);
   void stop();
+  void stop_now();
 
   static constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
 

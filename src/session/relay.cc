@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "base/check.h"
+#include "base/error.h"
 
 namespace wsproxy::session {
 
@@ -74,16 +76,16 @@ void Relay::read_client() {
   if (room == 0) return;
   const IoResult result = client_.read(scratch_.first(room));
   switch (result.kind) {
-    case IoResult::Kind::Ok:
-      progress_ += result.bytes;
-      decode(scratch_.first(result.bytes));
-      return;
+    case IoResult::Kind::Ok: decode(scratch_.first(result.bytes)); return;
     case IoResult::Kind::Again: return;
     case IoResult::Kind::Eof:
       note_ending("client went away without a Close frame", ws::CloseCode::None);
       up_ = Flow::Draining;
       return;
-    case IoResult::Kind::Failed: client_lost(describe(result)); return;
+    case IoResult::Kind::Failed:
+      client_unwritable(describe(result));
+      up_ = Flow::Draining;
+      return;
   }
 }
 
@@ -143,11 +145,13 @@ void Relay::client_closed(Bytes payload) {
   close_due_ = {close.code, std::string(close.reason)};
 }
 
-void Relay::client_lost(const std::string& how) {
+// Nothing more reaches the client. What it sent before may still be in the kernel: reading goes on until
+// that says EOF or fails.
+void Relay::client_unwritable(const std::string& how) {
   note_ending(std::string(row(CloseReason::ClientGone).text) + ": " + how, ws::CloseCode::None);
-  if (up_ == Flow::Open) up_ = Flow::Draining;
   down_ = Flow::Closed;
   close_due_.reset();
+  pong_due_.reset();
   client_out_.clear();
 }
 
@@ -157,10 +161,11 @@ void Relay::write_target() {
   const std::array parts = {first, second};
   const IoResult result = target_->write(parts);
   if (result.is_ok()) {
-    progress_ += result.bytes;
+    written_to_target_ += result.bytes;
     target_out_.drop(result.bytes);
   } else if (result.kind == IoResult::Kind::Failed) {
     // it may still have something for the client: its EOF or failure is found by reading
+    target_write_error_ = result.error;
     give_up_target();
   }
 }
@@ -187,7 +192,6 @@ void Relay::read_target() {
   if (room.empty()) return;
   const IoResult result = target_->read(room);
   if (result.is_ok()) {
-    progress_ += result.bytes;
     to_client_ += result.bytes;
     encoder_.seal(client_out_, result.bytes);
     return;
@@ -195,19 +199,20 @@ void Relay::read_target() {
   client_out_.release_if_empty();
   if (result.kind == IoResult::Kind::Again) return;
   target_ended_ = true;
-  if (result.kind == IoResult::Kind::Eof) {
+  // a write that failed took the error with it, and reading says just EOF
+  const bool reset = result.kind == IoResult::Kind::Eof && target_write_error_ == ECONNRESET;
+  if (result.kind == IoResult::Kind::Eof && !reset) {
     close(CloseReason::TargetClosed, "");
   } else {
     give_up_target();
-    close(CloseReason::TargetReset,
-          std::string(row(CloseReason::TargetReset).text) + ": " + describe(result));
+    close(CloseReason::TargetReset, std::string(row(CloseReason::TargetReset).text) + ": " +
+                                        (reset ? describe_errno(ECONNRESET) : describe(result)));
   }
 }
 
 // The client takes no more, but a target that cannot write might not read what is still for it.
 void Relay::discard_target() {
   const IoResult result = target_->read(scratch_);
-  if (result.is_ok()) progress_ += result.bytes;
   if (result.kind == IoResult::Kind::Eof || result.kind == IoResult::Kind::Failed) {
     target_ended_ = true;
   }
@@ -230,13 +235,20 @@ void Relay::append_due_control() {
 void Relay::write_client() {
   const auto [first, second] = client_out_.readable();
   const std::array parts = {first, second};
+  const std::size_t held = client_.unflushed();
   const IoResult result = client_.write(parts);
-  if (result.is_ok()) {
-    progress_ += result.bytes;
-    client_out_.drop(result.bytes);
-  } else if (result.kind == IoResult::Kind::Failed) {
-    client_lost(describe(result));
-  }
+  if (result.kind == IoResult::Kind::Failed) return client_unwritable(describe(result));
+  const std::size_t holds = client_.unflushed();
+  if (held > holds) written_to_client_ += held - holds;
+  if (!result.is_ok()) return;
+  written_to_client_ += result.bytes;
+  client_out_.drop(result.bytes);
+}
+
+std::uint64_t Relay::drained() const {
+  if (down_ == Flow::Draining) return written_to_client_;
+  if (down_ == Flow::Closed) return up_ == Flow::Draining ? written_to_target_ : 0;
+  return written_to_client_ + written_to_target_;
 }
 
 // --- readiness, worked out from state ---

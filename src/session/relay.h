@@ -69,8 +69,11 @@ class Relay {
   [[nodiscard]] ws::CloseCode ending_code() const { return ending_code_; }
   [[nodiscard]] std::uint64_t bytes_to_target() const { return to_target_; }
   [[nodiscard]] std::uint64_t bytes_to_client() const { return to_client_; }
-  /// Grows with every byte that was read or written: no change, no progress.
-  [[nodiscard]] std::uint64_t progress() const { return progress_; }
+  /// Our Close is out, and the client may still send something before its own.
+  [[nodiscard]] bool waits_for_close() const { return down_ == Flow::Closed && up_ == Flow::Open; }
+  /// Grows while what is under way still leaves us: no change, no progress. Only the side that is being
+  /// waited for counts, so that the other cannot keep a session alive.
+  [[nodiscard]] std::uint64_t drained() const;
 
  private:
   struct PendingClose {
@@ -89,7 +92,7 @@ class Relay {
   void write_client();
   void append_due_control();
   void client_closed(Bytes payload);
-  void client_lost(const std::string& how);
+  void client_unwritable(const std::string& how);
   void note_ending(std::string text, ws::CloseCode code);
   [[nodiscard]] bool discards_target() const;
 
@@ -111,7 +114,9 @@ class Relay {
   std::string ending_;
   std::uint64_t to_target_ = 0;
   std::uint64_t to_client_ = 0;
-  std::uint64_t progress_ = 0;
+  std::uint64_t written_to_target_ = 0;
+  std::uint64_t written_to_client_ = 0;
+  int target_write_error_ = 0;
 };
 
 }  // namespace wsproxy::session

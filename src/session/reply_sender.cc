@@ -17,7 +17,10 @@ IoResult ReplySender::send(io::Stream& client, MutableBytes scratch) {
     if (!result.is_ok()) return result;
   }
   if (reply_.file_bytes > 0) return send_file(client, scratch);
+  const std::size_t before = client.unflushed();
   const IoResult flushed = client.write({});
+  progress_ += before - client.unflushed();
+  if (flushed.kind == IoResult::Kind::Failed) return flushed;
   return client.flushed() ? flushed : IoResult::again();
 }
 
@@ -26,7 +29,10 @@ IoResult ReplySender::send_memory(io::Stream& client) {
   const std::size_t head_done = std::min(memory_done_, head.size());
   const std::array parts = {head.subspan(head_done), reply_.body.subspan(memory_done_ - head_done)};
   const IoResult result = client.write(parts);
-  if (result.is_ok()) memory_done_ += result.bytes;
+  if (result.is_ok()) {
+    memory_done_ += result.bytes;
+    progress_ += result.bytes;
+  }
   return result;
 }
 
@@ -41,6 +47,7 @@ IoResult ReplySender::send_file(io::Stream& client, MutableBytes scratch) {
   const std::array parts = {Bytes(scratch.first(static_cast<std::size_t>(got)))};
   const IoResult result = client.write(parts);
   if (!result.is_ok()) return result;
+  progress_ += result.bytes;
   reply_.offset += result.bytes;
   reply_.file_bytes -= result.bytes;
   return reply_.file_bytes == 0 && client.flushed() ? result : IoResult::again();

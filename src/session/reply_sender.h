@@ -15,6 +15,8 @@ class ReplySender {
   /// `scratch` is for the length of the call.
   io::IoResult send(io::Stream& client, MutableBytes scratch);
 
+  /// Grows with what the client takes: no change, no progress.
+  [[nodiscard]] std::uint64_t progress() const { return progress_; }
   [[nodiscard]] bool keep_alive() const { return reply_.keep_alive; }
   [[nodiscard]] int status() const { return reply_.status; }
 
@@ -24,6 +26,7 @@ class ReplySender {
 
   web::Reply reply_;
   std::size_t memory_done_ = 0;  // of head and body together
+  std::uint64_t progress_ = 0;
 };
 
 }  // namespace wsproxy::session

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "io/plain_stream.h"
 #include "tls/sniff.h"
 #include "tls/tls_stream.h"
 #include "web/page.h"
@@ -156,10 +157,10 @@ Step Session::dispatch() {
 Step Session::respond() {
   Opening& opening = *opening_;
   const IoResult result = opening.reply->send(*client_, machinery_.scratch);
-  if (result.kind == IoResult::Kind::Again) {
+  if (opening.reply->progress() != std::exchange(progress_seen_, opening.reply->progress())) {
     arm_for(Phase::Respond);
-    return Step::Wait;
   }
+  if (result.kind == IoResult::Kind::Again) return Step::Wait;
   if (!result.is_ok()) return end(describe(result));
   if (!opening.reply->keep_alive()) return enter(Phase::Linger);
   const auto used = static_cast<std::ptrdiff_t>(opening.scanner.head_bytes());
@@ -169,7 +170,7 @@ Step Session::respond() {
   enter(Phase::ReadRequest);
   arm_for(Phase::ReadRequest);
   // a client that sends request upon request must not keep the others waiting
-  if (!opening.received.empty()) resume_.arm(Duration::zero());
+  if (!opening.received.empty() || client_->has_buffered()) resume_.arm(Duration::zero());
   return Step::Wait;
 }
 
@@ -205,7 +206,11 @@ Step Session::connect() {
   CHECK(dial_);
   relay_->pump(client_ready_, false);
   // a client may send its Close at once: what it sent before still has to reach the target
-  if (relay_->nothing_for_target()) return give_up_dialling();
+  if (relay_->nothing_for_target()) {
+    relay_->close(CloseReason::ClientGone, "");
+    return give_up_dialling();
+  }
+  if (relay_->can_continue()) resume_.arm(Duration::zero());
   if (dial_->pending()) return Step::Wait;
   auto stream = dial_->take();
   if (!stream) {
@@ -233,10 +238,6 @@ Step Session::drain() {
     log_end();
     return enter(Phase::Linger);
   }
-  // time starts anew with every byte, until only the client's Close is missing: by sending data in
-  // its place it could keep us for ever
-  if (relay_->progress() != progress_seen_ && !relay_->close_sent()) arm_for(Phase::Drain);
-  progress_seen_ = relay_->progress();
   if (relay_->can_continue()) resume_.arm(Duration::zero());
   return Step::Wait;
 }
@@ -255,10 +256,14 @@ Step Session::enter(Phase next) {  // the only place phase_ changes, but for fin
   switch (next) {
     case Phase::Respond:
     case Phase::Connect:
-    case Phase::Relay:
-    case Phase::Drain: arm_for(next); break;
+    case Phase::Relay: arm_for(next); break;
+    case Phase::Drain:
+      drain_moved();  // from here on it counts
+      arm_for(next);
+      break;
     case Phase::Linger:
       client_->shutdown_write();
+      drain_mark_ = {0, io::unacknowledged_bytes(client_->fd())};
       arm_for(next);
       break;
     case Phase::Sniff:
@@ -301,16 +306,35 @@ void Session::out_of_time() {
       log::info("%s TLS handshake not complete in time", tag().c_str());
       break;
     case Phase::Respond: log::info("%s client takes nothing of the reply", tag().c_str()); break;
-    case Phase::Connect:
-    case Phase::Drain: ending_ = "; gave up on what was still under way"; break;
+    case Phase::Connect: ending_ = "; gave up connecting"; break;
+    case Phase::Drain:
+      if (drain_moved()) return arm_for(Phase::Drain);
+      ending_ = "; gave up on what was still under way";
+      break;
+    case Phase::Linger:
+      // a slow reader of a long reply: closing now would cut what the kernel still holds for it
+      if (drain_moved()) return arm_for(Phase::Linger);
+      break;
     case Phase::Sniff:
     case Phase::Authorize:
     case Phase::Upgrade:
     case Phase::Relay:
-    case Phase::Linger:
     case Phase::Closed: break;
   }
   finish();
+}
+
+// True if what is still on its way out has moved since this was last asked.
+bool Session::drain_moved() {
+  DrainMark mark;
+  if (phase_ == Phase::Drain) mark.written = relay_->drained();
+  if (phase_ == Phase::Linger || !relay_->close_sent() || relay_->waits_for_close()) {
+    mark.unacknowledged = io::unacknowledged_bytes(client_->fd());
+  } else if (target_) {
+    mark.unacknowledged = io::unacknowledged_bytes(target_->fd());
+  }
+  const DrainMark before = std::exchange(drain_mark_, mark);
+  return mark.written != before.written || mark.unacknowledged < before.unacknowledged;
 }
 
 Step Session::reply_with(web::Reply reply) {
@@ -350,7 +374,8 @@ void Session::finish() {
   resume_.cancel();
   client_watch_.set({});
   if (target_watch_) target_watch_->set({});
-  machinery_.loop.defer([this] { on_closed_(); });
+  // moved out: it destroys this session, and would destroy itself while it runs
+  machinery_.loop.defer([closed = std::move(on_closed_)]() mutable { closed(); });
 }
 
 void Session::shut_down() {
@@ -371,6 +396,11 @@ void Session::shut_down() {
     case Phase::Closed: return;
   }
   advance();
+}
+
+void Session::cut() {
+  if (relay_) ending_ = "; cut when the proxy stopped";
+  finish();
 }
 
 // --- events ---

@@ -48,6 +48,9 @@ class Session {
     return target_watch_ ? target_watch_->interest() : io::Interest{};
   }
 
+  /// Ends it at once, with its line in the log.
+  void cut();
+
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] Phase phase() const { return phase_; }
 
@@ -59,6 +62,12 @@ class Session {
     http::RequestHead head;  // points into `received`
     ws::Upgrade upgrade;
     std::unique_ptr<ReplySender> reply;
+  };
+
+  // How far the way out has come: bytes that left us, and bytes that the kernel still holds.
+  struct DrainMark {
+    std::uint64_t written = 0;
+    std::size_t unacknowledged = 0;
   };
 
   Step sniff();
@@ -81,6 +90,7 @@ class Session {
   Step end(std::string_view why);  // at once, with nothing left to say
   void finish();
   void out_of_time();
+  bool drain_moved();
   void update_interest();
   void arm_for(Phase phase);
   void log_end();
@@ -95,9 +105,10 @@ class Session {
   Phase phase_ = Phase::Sniff;
   bool client_ready_ = true;  // a read may give something: also at the very start
   bool target_ready_ = false;
-  bool secure_ = false;          // client_ is a TlsStream
-  bool session_logged_ = false;  // the opening line is out, so a closing one is due
-  std::uint64_t progress_seen_ = 0;
+  bool secure_ = false;              // client_ is a TlsStream
+  bool session_logged_ = false;      // the opening line is out, so a closing one is due
+  std::uint64_t progress_seen_ = 0;  // of the reply
+  DrainMark drain_mark_;
   SteadyTime began_;
   std::string ending_;  // what the relay's own words leave out
   std::unique_ptr<io::Stream> client_;

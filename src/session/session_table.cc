@@ -20,4 +20,8 @@ void SessionTable::shut_down() {
   for (const auto& [id, session] : sessions_) session->shut_down();
 }
 
+void SessionTable::cut() {
+  for (const auto& [id, session] : sessions_) session->cut();
+}
+
 }  // namespace wsproxy::session

@@ -23,6 +23,9 @@ class SessionTable {
   /// Ends all sessions in good order; they go as their clients answer.
   void shut_down();
 
+  /// Ends those that are left, at once.
+  void cut();
+
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
  private:

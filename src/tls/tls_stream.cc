@@ -18,6 +18,14 @@ using io::IoResult;
 // Records are gathered up to here before they go out in one write: four full ones and a bit.
 constexpr std::size_t kMaxGathered = std::size_t{64} * 1024;
 
+// OpenSSL answers handshake messages by itself, inside one SSL_read, for as long as there are bytes: a
+// flood of KeyUpdates would hold up every other session and fill out_. So a call of ours reads a bounded
+// amount, what it may leave behind is bounded, and such messages are counted: honest clients send a few
+// in the life of a connection.
+constexpr std::size_t kReadBudget = std::size_t{80} * 1024;
+constexpr std::size_t kMaxUnflushed = std::size_t{256} * 1024;
+constexpr unsigned kMaxHandshakeMessages = 256;
+
 }  // namespace
 
 // The BIO through which OpenSSL reaches the stream below it.
@@ -26,6 +34,12 @@ struct BioCallbacks {
 
   static int write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
     TlsStream& stream = self(bio);
+    BIO_clear_retry_flags(bio);
+    *written = 0;
+    if (stream.unflushed() > kMaxUnflushed) {
+      stream.failure_ = IoResult::failed(0, "client takes no TLS records");
+      return 0;
+    }
     const Bytes bytes(reinterpret_cast<const std::byte*>(data), size);
     stream.out_.insert(stream.out_.end(), bytes.begin(), bytes.end());
     *written = size;
@@ -36,13 +50,22 @@ struct BioCallbacks {
     TlsStream& stream = self(bio);
     BIO_clear_retry_flags(bio);
     *got = 0;
+    if (stream.failure_.kind == IoResult::Kind::Failed) return 0;
+    if (stream.read_budget_ == 0) {  // the rest waits in the socket for our next turn
+      BIO_set_retry_read(bio);
+      return 0;
+    }
+    const std::size_t most = std::min(size, stream.read_budget_);
     const IoResult result =
-        stream.inner_->read(MutableBytes(reinterpret_cast<std::byte*>(data), size));
+        stream.inner_->read(MutableBytes(reinterpret_cast<std::byte*>(data), most));
     switch (result.kind) {
-      case IoResult::Kind::Ok: *got = result.bytes; return 1;
+      case IoResult::Kind::Ok:
+        stream.read_budget_ -= result.bytes;
+        *got = result.bytes;
+        return 1;
       case IoResult::Kind::Again: BIO_set_retry_read(bio); return 0;
       case IoResult::Kind::Eof: stream.inner_eof_ = true; return 0;
-      case IoResult::Kind::Failed: stream.inner_failure_ = result; return 0;
+      case IoResult::Kind::Failed: stream.failure_ = result; return 0;
     }
     return 0;
   }
@@ -50,6 +73,14 @@ struct BioCallbacks {
   static long control(BIO* bio, int command, long, void*) {
     if (command == BIO_CTRL_EOF) return self(bio).inner_eof_ ? 1 : 0;
     return command == BIO_CTRL_FLUSH ? 1 : 0;
+  }
+
+  static void message(int sent, int, int type, const void*, std::size_t, SSL*, void* argument) {
+    TlsStream& stream = *static_cast<TlsStream*>(argument);
+    if (sent != 0 || type != SSL3_RT_HANDSHAKE || stream.handshaking_) return;
+    if (++stream.handshake_messages_ > kMaxHandshakeMessages) {
+      stream.failure_ = IoResult::failed(0, "too many TLS handshake messages");
+    }
   }
 
   static BIO_METHOD* method() {
@@ -75,6 +106,8 @@ TlsStream::TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner)
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_accept_state(ssl_.get());
+  SSL_set_msg_callback(ssl_.get(), BioCallbacks::message);
+  SSL_set_msg_callback_arg(ssl_.get(), this);
   SSL_set_read_ahead(ssl_.get(), 1);  // header and body of a record with one system call
 }
 
@@ -82,6 +115,7 @@ TlsStream::~TlsStream() = default;
 
 IoResult TlsStream::handshake() {
   ERR_clear_error();
+  read_budget_ = kReadBudget;
   const int returned = SSL_do_handshake(ssl_.get());
   const IoResult result = returned == 1 ? IoResult::ok(0) : result_of(returned);
   if (result.is_ok()) handshaking_ = false;
@@ -99,11 +133,11 @@ IoResult TlsStream::result_of(int returned) {
     case SSL_ERROR_WANT_WRITE: return IoResult::again();
     case SSL_ERROR_ZERO_RETURN: return IoResult::eof();
     case SSL_ERROR_SYSCALL:
-      if (inner_failure_.kind == IoResult::Kind::Failed) return inner_failure_;
+      if (failure_.kind == IoResult::Kind::Failed) return failure_;
       return handshaking_ ? IoResult::failed(0, "closed during the TLS handshake")
                           : IoResult::eof();
     default: {
-      if (inner_failure_.kind == IoResult::Kind::Failed) return inner_failure_;
+      if (failure_.kind == IoResult::Kind::Failed) return failure_;
       const char* why = ERR_reason_error_string(ERR_peek_error());
       return IoResult::failed(0, why == nullptr ? "TLS failure" : why);
     }
@@ -111,20 +145,26 @@ IoResult TlsStream::result_of(int returned) {
 }
 
 IoResult TlsStream::flush() {
-  while (out_done_ < out_.size()) {
+  while (out_done_ < out_.size() && write_failure_.kind != IoResult::Kind::Failed) {
     const std::array parts = {Bytes(out_).subspan(out_done_)};
     const IoResult result = inner_->write(parts);
+    if (result.kind == IoResult::Kind::Failed) {
+      write_failure_ = result;
+      break;  // nobody will take the rest: a dead stream must not ask to be written to
+    }
     if (!result.is_ok()) return result;
     out_done_ += result.bytes;
   }
   out_done_ = 0;
   if (!out_.empty()) out_ = {};  // an idle session keeps no buffer
-  return IoResult::ok(0);
+  return write_failure_.kind == IoResult::Kind::Failed ? write_failure_ : IoResult::ok(0);
 }
 
 IoResult TlsStream::read(MutableBytes out) {
   std::size_t total = 0;
   read_was_full_ = true;
+  end_seen_ = false;
+  read_budget_ = kReadBudget;
   while (total < out.size()) {
     ERR_clear_error();
     std::size_t got = 0;
@@ -137,7 +177,8 @@ IoResult TlsStream::read(MutableBytes out) {
     const IoResult result = result_of(returned);
     if (!out_.empty()) flush();  // an answer to a KeyUpdate, or an alert
     if (total == 0) return result;
-    break;  // a failure or EOF comes again with the next read
+    end_seen_ = result.kind != IoResult::Kind::Again;  // it comes again with the next read
+    break;
   }
   return IoResult::ok(total);
 }

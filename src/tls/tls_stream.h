@@ -27,7 +27,7 @@ class TlsStream final : public io::Stream {
   io::IoResult read(MutableBytes out) override;
   io::IoResult peek(MutableBytes out) override;
   io::IoResult write(std::span<const Bytes> parts) override;
-  [[nodiscard]] bool flushed() const override { return out_.empty(); }
+  [[nodiscard]] std::size_t unflushed() const override { return out_.size() - out_done_; }
   [[nodiscard]] bool has_buffered() const override;
   void shutdown_write() override;
   [[nodiscard]] io::Interest interest(io::Interest wanted) const override;
@@ -43,11 +43,15 @@ class TlsStream final : public io::Stream {
   io::IoResult flush();
 
   std::unique_ptr<io::Stream> inner_;
-  std::vector<std::byte> out_;  // records that the socket has not taken
-  std::size_t out_done_ = 0;    // of out_: taken
-  io::IoResult inner_failure_;  // what the inner stream said last, if it was a failure
+  std::vector<std::byte> out_;       // records that the socket has not taken
+  std::size_t out_done_ = 0;         // of out_: taken
+  io::IoResult failure_;             // why nothing more can be read, once that is so
+  io::IoResult write_failure_;       // the same for writing; what was received may still be read
+  std::size_t read_budget_ = 0;      // bytes that OpenSSL may still read in this call of ours
+  unsigned handshake_messages_ = 0;  // received after the handshake: KeyUpdates, renegotiations
   bool inner_eof_ = false;
   bool read_was_full_ = false;  // the last read filled its buffer: there may be more inside
+  bool end_seen_ = false;       // the last read met an end behind its bytes: the next one gives it
   bool handshaking_ = true;
   std::unique_ptr<ssl_st, Free> ssl_;  // last: freed first, while the BIO's buffers are alive
 };
