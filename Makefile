@@ -54,7 +54,7 @@ test_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(test_sources))
 fuzz_targets := $(patsubst tests/fuzz/%.cc,$(out)/fuzz/%,$(fuzz_sources))
 replay_targets := $(patsubst tests/fuzz/%.cc,$(out)/replay/%,$(fuzz_sources))
 
-page_sources := $(filter-out %.cc %.h,$(wildcard src/web/*))
+page_sources := $(filter-out %.cc %.h,$(wildcard src/web/*.* src/web/lang/*.js scripts/page-*.mjs))
 cc_files := $(shell find src tests scripts -name '*.cc' -o -name '*.h' | grep -v node_modules)
 
 .PHONY: all run check check-unit check-e2e lint layers format tidy bench fuzz coverage man install uninstall page clean help

@@ -2,7 +2,8 @@
 // Bundles the viewer page of src/web into OUTDIR, and writes what the C++ build needs to
 // embed it:
 //
-//   vnc.html app.js app.css icon.svg LICENSES.txt   and each of them as .gz
+//   vnc.html vnc_lite.html app.js app.css manifest.webmanifest icon*.{svg,png}
+//   defaults.json mandatory.json LICENSES.txt   and each of them as .gz
 //   page_assets.S     all of these as bytes: wsproxy_asset_<name>[_gz]_begin and _end
 //   page_assets.inc   a line WSPROXY_ASSET(path, type, name, etag) for each
 //
@@ -18,6 +19,8 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
+import { iconPng } from './page-icon.mjs';
+
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const web = join(root, 'src', 'web');
 const library = join(web, 'node_modules', '@novnc', 'novnc');
@@ -25,9 +28,15 @@ const library = join(web, 'node_modules', '@novnc', 'novnc');
 /** The assets in the order of the table. */
 const TYPES = {
   'vnc.html': 'text/html; charset=utf-8',
+  'vnc_lite.html': 'text/html; charset=utf-8',
   'app.js': 'text/javascript; charset=utf-8',
   'app.css': 'text/css; charset=utf-8',
+  'manifest.webmanifest': 'application/manifest+json',
   'icon.svg': 'image/svg+xml',
+  'icon-192.png': 'image/png',
+  'icon-512.png': 'image/png',
+  'defaults.json': 'application/json',
+  'mandatory.json': 'application/json',
   'LICENSES.txt': 'text/plain; charset=utf-8',
 };
 
@@ -60,10 +69,22 @@ function main() {
   mkdirSync(out, { recursive: true });
 
   const contents = {
-    'vnc.html': bundleHtml(),
-    'app.js': bundle(esbuild, 'main.js', { format: 'esm', target: 'es2022', banner: { js: banner('/*!', '*/') } }),
+    'vnc.html': bundleHtml('vnc.html'),
+    'vnc_lite.html': bundleHtml('vnc_lite.html'),
+    'app.js': bundle(esbuild, 'main.js', {
+      format: 'esm',
+      target: 'es2022',
+      banner: { js: banner('/*!', '*/') },
+      define: { NOVNC_VERSION: JSON.stringify(libraryVersion()) },
+    }),
     'app.css': bundle(esbuild, 'app.css', { target: ['chrome110', 'firefox115', 'safari16.4'] }),
+    'manifest.webmanifest': readFileSync(join(web, 'manifest.webmanifest')),
     'icon.svg': readFileSync(join(web, 'icon.svg')),
+    'icon-192.png': iconPng(192),
+    'icon-512.png': iconPng(512),
+    // The administrator's settings, for who has none: see src/web/settings.js.
+    'defaults.json': Buffer.from('{}\n'),
+    'mandatory.json': Buffer.from('{}\n'),
     'LICENSES.txt': Buffer.from(licences()),
   };
   for (const [name, content] of Object.entries(contents)) {
@@ -115,16 +136,20 @@ function bundle(esbuild, entry, options) {
   }
 }
 
-/** The page without its indentation and comments. */
-function bundleHtml() {
-  const html = readFileSync(join(web, 'vnc.html'), 'utf8');
+/** A page without its indentation and comments. @param {string} name */
+function bundleHtml(name) {
+  const html = readFileSync(join(web, name), 'utf8');
   return Buffer.from(html.replace(/<!--[^]*?-->\n?/g, '').replace(/\n\s+/g, '\n'));
+}
+
+/** @returns {string} `1.7.0` */
+function libraryVersion() {
+  return JSON.parse(readFileSync(join(library, 'package.json'), 'utf8')).version;
 }
 
 /** @param {string} open @param {string} close */
 function banner(open, close) {
-  const { version } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
-  return `${open} wsproxy viewer page, MIT; contains noVNC ${version} (MPL-2.0, https://github.com/novnc/noVNC), ` +
+  return `${open} wsproxy viewer page, MIT; contains noVNC ${libraryVersion()} (MPL-2.0, https://github.com/novnc/noVNC), ` +
     `pako and others: see LICENSES.txt ${close}`;
 }
 

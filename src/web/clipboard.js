@@ -3,13 +3,12 @@
  * lets a page use the clipboard (HTTPS or localhost, and permission given).
  */
 
+import { byId } from './dom.js';
 import { text as message } from './messages.js';
+import { copyText } from './view.js';
 
 /** Typing in the panel is sent when it pauses. */
 const TYPING_PAUSE_MS = 300;
-
-/** @param {string} id @returns {any} */
-const byId = (id) => document.getElementById(id);
 
 export class Clipboard {
   /** @type {any} */ #session = null;
@@ -51,6 +50,7 @@ export class Clipboard {
     this.#local = null;
     this.#unwritten = null;
     if (session === null) byId('clipboard-text').value = '';
+    byId('clipboard-toggle').hidden = session === null;
   }
 
   /** @param {string} text copied on the remote side */
@@ -101,14 +101,8 @@ export class Clipboard {
 
   /** The button works without permissions, and without HTTPS by way of the selection. */
   async #copy() {
-    const area = byId('clipboard-text');
     const button = byId('clipboard-copy');
-    try {
-      await navigator.clipboard.writeText(area.value);
-    } catch {
-      area.select();
-      document.execCommand('copy');
-    }
+    if (!(await copyText(byId('clipboard-text').value))) return;
     this.#unwritten = null;
     button.textContent = message('clipboard.copied');
     setTimeout(() => {

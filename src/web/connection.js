@@ -3,18 +3,23 @@
  * end. A connection is used once; connecting again makes another one.
  */
 
+import { Meter } from './meter.js';
 import { initLogging } from './node_modules/@novnc/novnc/core/util/logging.js';
+import { loadSessionClass } from './session.js';
 
 /** @typedef {import('./settings.js').Settings} Settings */
 /** @typedef {import('./ending.js').Facts} Facts */
+/** @typedef {'proxy' | 'server' | 'signin' | 'picture'} Stage what is being waited for */
 /** @typedef {{username?: string, password?: string, target?: string}} Credentials */
 
 /**
  * @typedef {object} Listener
- * @property {(stage: 'proxy' | 'server' | 'checking') => void} stage still connecting
+ * @property {(stage: Stage) => void} stage still connecting
+ * @property {(session: any) => void} prepare the library's session exists; how it is to be shown
  * @property {(types: string[]) => void} credentialsRequired answer with `sendCredentials`
  * @property {(fingerprint: string) => void} identity answer with `approveIdentity` or `end('identity')`
  * @property {() => void} connected the desktop is on the screen
+ * @property {() => void} capabilities what the server can do has changed
  * @property {(name: string) => void} desktopName
  * @property {(text: string) => void} clipboard text copied on the remote side
  * @property {() => void} bell
@@ -23,21 +28,10 @@ import { initLogging } from './node_modules/@novnc/novnc/core/util/logging.js';
  */
 
 /**
- * Loads the library when it is first needed: its start awaits a test of the video decoder,
- * and nothing else on the page is to wait for that.
- * @returns {Promise<any>} the class of sessions
+ * A server with nothing to show yet (a sleeping machine) is not waited for longer: the
+ * desktop is then shown black, and the keyboard can wake it.
  */
-async function loadSessionClass() {
-  const { default: RFB } = await import('@novnc/novnc');
-  // The library tells a failure's text to its log only. Nothing here depends on being called.
-  return class Session extends RFB {
-    /** @param {string} details */
-    _fail(details) {
-      this.failureDetails ??= String(details);
-      return super._fail(details);
-    }
-  };
-}
+const FIRST_PICTURE_MS = 4000;
 
 /** @type {Promise<any> | null} */
 let sessionClass = null;
@@ -47,7 +41,10 @@ export class Connection {
   /** @type {any} */ #rfb = null;
   /** @type {WebSocket | null} */ #socket = null;
   /** @type {Facts} */ #facts;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #firstPicture;
+  #shown = false;
   #over = false;
+  meter = new Meter();
 
   /**
    * Starts at once.
@@ -60,26 +57,26 @@ export class Connection {
   constructor(screen, url, settings, credentials, listener) {
     this.#listener = listener;
     this.#facts = {
-      by: null, host: url.host, opened: false, connected: false, close: null, security: null,
+      by: null, host: url.host, probe: null, opened: false, connected: false, close: null, security: null,
       credentials: Object.keys(credentials), failure: '', start: null,
     };
     void this.#start(screen, url, settings, credentials);
   }
 
-  /** @returns {any} the library's session while connected, else null */
+  /** @returns {any} the library's session while the desktop is shown, else null */
   get session() {
-    return this.#facts.connected && !this.#over ? this.#rfb : null;
+    return this.#shown && !this.#over ? this.#rfb : null;
   }
 
   /** @param {Credentials} credentials */
   sendCredentials(credentials) {
     this.#rfb?.sendCredentials(credentials);
-    if (!this.#over) this.#listener.stage('checking');
+    if (!this.#over) this.#listener.stage('signin');
   }
 
   approveIdentity() {
     this.#rfb?.approveServer();
-    if (!this.#over) this.#listener.stage('checking');
+    if (!this.#over) this.#listener.stage('signin');
   }
 
   /**
@@ -104,6 +101,10 @@ export class Connection {
     try {
       initLogging(settings.logging);
       sessionClass ??= loadSessionClass();
+      // A failed load is not remembered: the next attempt may have the network back.
+      sessionClass.catch(() => {
+        sessionClass = null;
+      });
       Session = await sessionClass;
       if (this.#over) return;
       this.#listener.stage('proxy');
@@ -136,6 +137,10 @@ export class Connection {
    * @param {WebSocket} socket
    */
   #watch(socket) {
+    this.meter.watch(socket);
+    socket.addEventListener('message', () => {
+      if (!this.#over) this.#listener.stage('signin');
+    }, { once: true });
     socket.addEventListener('open', () => {
       this.#facts.opened = true;
       if (!this.#over) this.#listener.stage('server');
@@ -148,15 +153,15 @@ export class Connection {
   /** @param {Settings} settings */
   #apply(settings) {
     const rfb = this.#rfb;
+    rfb.meter = this.meter;
+    rfb.onpicture = () => this.#show();
     rfb.background = 'transparent';
     rfb.viewOnly = settings.view_only;
     rfb.qualityLevel = settings.quality;
     rfb.compressionLevel = settings.compression;
     rfb.showDotCursor = settings.show_dot;
     rfb.focusOnClick = true;
-    rfb.clipViewport = settings.view_clip;
-    rfb.scaleViewport = settings.resize === 'scale';
-    rfb.resizeSession = settings.resize === 'remote';
+    this.#listener.prepare(rfb);
   }
 
   /** @param {any} rfb */
@@ -174,8 +179,10 @@ export class Connection {
       },
       connect: () => {
         this.#facts.connected = true;
-        listener.connected();
+        listener.stage('picture');
+        this.#firstPicture = setTimeout(() => this.#show(), FIRST_PICTURE_MS);
       },
+      capabilities: () => listener.capabilities(),
       desktopname: ({ name }) => listener.desktopName(name),
       clipboard: ({ text }) => listener.clipboard(text),
       bell: () => listener.bell(),
@@ -187,6 +194,15 @@ export class Connection {
         if (!this.#over) handle(event.detail);
       });
     }
+  }
+
+  /** The first picture is painted, or does not come. */
+  #show() {
+    if (this.#shown || this.#over || !this.#facts.connected) return;
+    this.#shown = true;
+    clearTimeout(this.#firstPicture);
+    this.meter.since = performance.now();
+    this.#listener.connected();
   }
 
   /**
@@ -215,6 +231,7 @@ export class Connection {
   #finish() {
     if (this.#over) return;
     this.#over = true;
+    clearTimeout(this.#firstPicture);
     this.#facts.failure ||= this.#rfb?.failureDetails ?? '';
     this.#listener.ended(this.#facts);
   }

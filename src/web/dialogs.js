@@ -3,6 +3,7 @@
  * progress, a question of the server, or why the connection ended.
  */
 
+import { byId } from './dom.js';
 import { text } from './messages.js';
 
 /** @typedef {import('./ending.js').Ending} Ending */
@@ -24,11 +25,11 @@ const FORMS = ['connect', 'connecting', 'credentials', 'identity', 'ended'];
 const FIELDS = /** @type {const} */ (['username', 'password', 'target']);
 const ICONS = { connect: 'screen', connecting: 'screen', credentials: 'key', identity: 'shield' };
 
+/** What is waited for while connecting, in order. @type {import('./connection.js').Stage[]} */
+const STAGES = ['proxy', 'server', 'signin', 'picture'];
+
 /** The server may need this long before waiting looks like a fault. */
 const SLOW_AFTER_MS = 8000;
-
-/** @param {string} id @returns {any} */
-const byId = (id) => document.getElementById(id);
 
 export class Dialogs {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #slow;
@@ -49,6 +50,16 @@ export class Dialogs {
     byId('credentials-cancel').addEventListener('click', actions.cancel);
     byId('identity-reject').addEventListener('click', actions.reject);
     byId('cancel-reconnect').addEventListener('click', actions.stopRetrying);
+    byId('password-show').addEventListener('click', () => {
+      this.#showPassword(byId('password').type === 'password');
+      byId('password').focus();
+    });
+    for (const event of ['keydown', 'keyup']) {
+      byId('password').addEventListener(event, (/** @type {KeyboardEvent} */ key) => {
+        // A browser that fills the field in sends events that are no keys.
+        byId('caps-lock').hidden = !key.getModifierState?.('CapsLock');
+      });
+    }
     byId('dialog').addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== 'Escape') return;
       if (!byId('connecting-form').hidden || !byId('credentials-form').hidden) actions.cancel();
@@ -63,10 +74,19 @@ export class Dialogs {
     byId('connect').focus();
   }
 
-  /** @param {'proxy' | 'server' | 'checking'} stage @param {string} host */
+  /** @param {import('./connection.js').Stage} stage @param {string} host */
   showConnecting(stage, host) {
-    this.#show('connecting', text('connecting.title'), text(`connecting.${stage}`, { host }));
-    this.#focusCard();
+    const first = byId('connecting-form').hidden;
+    this.#show('connecting', text('connecting.title'), '');
+    for (const item of byId('steps').children) {
+      const name = /** @type {import('./connection.js').Stage} */ (item.dataset.step);
+      item.textContent = text(`connecting.${name}`, { host });
+      const ahead = STAGES.indexOf(name) - STAGES.indexOf(stage);
+      item.dataset.progress = ahead < 0 ? 'done' : ahead === 0 ? 'now' : 'later';
+      if (ahead === 0) item.setAttribute('aria-current', 'step');
+      else item.removeAttribute('aria-current');
+    }
+    if (first) this.#focusCard();
     this.#slow = setTimeout(() => this.#line('dialog-advice', text('connecting.slow')), SLOW_AFTER_MS);
   }
 
@@ -132,7 +152,7 @@ export class Dialogs {
     byId('dialog').hidden = false;
     byId('dialog').dataset.tone = tone;
     byId('dialog-title').textContent = title;
-    byId('dialog-text').textContent = what;
+    this.#line('dialog-text', what);
     byId('dialog-icon').firstElementChild.setAttribute('href', `#icon-${form === 'ended' ? tone : ICONS[form]}`);
     for (const line of ['dialog-reason', 'dialog-advice']) this.#line(line, '');
     for (const each of FORMS) byId(`${each}-form`).hidden = each !== form;
@@ -158,7 +178,15 @@ export class Dialogs {
     return credentials;
   }
 
+  /** @param {boolean} shown */
+  #showPassword(shown) {
+    byId('password').type = shown ? 'text' : 'password';
+    byId('password-show').setAttribute('aria-pressed', String(shown));
+  }
+
   #forgetInputs() {
+    this.#showPassword(false);
+    byId('caps-lock').hidden = true;
     for (const field of FIELDS) byId(field).value = '';
   }
 }

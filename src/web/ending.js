@@ -9,6 +9,7 @@ import { text } from './messages.js';
  * @typedef {object} Facts
  * @property {'user' | 'cancelled' | 'identity' | null} by the user's part in it
  * @property {string} host the proxy's host and port
+ * @property {number | null} probe the proxy's HTTP status for the same address, where asked
  * @property {boolean} opened the WebSocket did open
  * @property {boolean} connected the desktop was shown
  * @property {{code: number, reason: string} | null} close the close frame; null while we closed first
@@ -31,11 +32,32 @@ import { text } from './messages.js';
  */
 
 /** Ends that are nobody's fault. */
-const CALM = new Set(['user', 'cancelled', 'server', 'shutdown']);
+const CALM = new Set(['user', 'cancelled', 'server', 'shutdown', 'admin']);
 
 /** Ends after which another attempt would do the same, or harm. */
 const FINAL = new Set(['user', 'cancelled', 'identity', 'password', 'signin', 'tooMany', 'types', 'insecure',
-  'browser', 'address', 'blocked', 'notAllowed']);
+  'browser', 'address', 'blocked', 'notAllowed', 'refusedByProxy', 'admin']);
+
+/** The proxy may take this long to say that it is there. */
+const PROBE_TIMEOUT_MS = 3000;
+
+/**
+ * Asks the proxy by plain HTTP whether it is there, after a WebSocket that never opened.
+ * Without the query: a token must not be used up by asking.
+ * @param {URL} channel the WebSocket's address
+ * @param {string} origin the page's; others cannot be asked (the page's policy)
+ * @returns {Promise<number | null>} the HTTP status, null: no answer
+ */
+export async function probeProxy(channel, origin) {
+  const url = new URL(channel.pathname, channel.href.replace(/^ws/, 'http'));
+  if (url.origin !== origin) return null;
+  try {
+    const signal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+    return (await fetch(url, { method: 'HEAD', cache: 'no-store', redirect: 'manual', signal })).status;
+  } catch {
+    return null;
+  }
+}
 
 /**
  * @param {Facts} facts
@@ -102,8 +124,12 @@ function classifyRefusal(facts, { status, reason }) {
 function classifyClose(facts, { code, reason }, browser) {
   if (code === 1006) {
     if (!browser.online) return ['offline'];
-    return [facts.opened ? 'lost' : 'noProxy'];
+    if (facts.opened) return ['lost'];
+    // A script never sees why an upgrade was refused. But who answers plain HTTP is there, and
+    // a 5xx is a web server before the proxy that cannot reach it either.
+    return facts.probe !== null && facts.probe < 500 ? ['refusedByProxy'] : ['noProxy'];
   }
+  if (/administrator/i.test(reason)) return ['admin', reason];
   switch (code) {
     case 1000:
     case 1005: // closed without a code, as some proxies do

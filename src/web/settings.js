@@ -1,10 +1,15 @@
 /**
- * What the link asks for. Names, meanings and defaults are those of the noVNC page, so
- * that existing links and portals keep working. The fragment wins over the query (it never
- * reaches a server's log), that over what the user chose here before, that over the default.
+ * What the viewer is told to do. Names, meanings and defaults are those of the noVNC page,
+ * so that existing links and portals keep working. Who wins, the first that says something:
+ *
+ *   mandatory.json (which also locks the control), the link's fragment (it never reaches a
+ *   server's log), the link's query, what the user chose here before, defaults.json, TABLE.
  */
 
+import { parseParameters } from './address.js';
+
 /** @typedef {'off' | 'scale' | 'remote'} ResizeMode */
+/** @typedef {'left' | 'right' | 'top' | 'bottom'} Side */
 
 /**
  * @typedef {object} Settings
@@ -26,15 +31,15 @@
  * @property {number} compression 0 to 9
  * @property {boolean} show_dot a dot for the pointer when the server hides it
  * @property {string} bell `on`, anything else mutes
+ * @property {boolean} keep_device_awake
  * @property {string} repeaterID
  * @property {'error' | 'warn' | 'info' | 'debug'} logging
+ * @property {Side} controlbar_pos
+ * @property {string} lang a language's tag; empty: as the browser says
  */
 
-/** Removed from the address bar as soon as they are read, and never stored. */
-const SECRETS = new Set(['password', 'token']);
-
-/** The settings a user can change in the page, and so the only ones stored. */
-const STORED = new Set(['resize']);
+/** Never stored; the link loses them as soon as they are read (see address.js). */
+const NEVER_STORED = new Set(['password', 'username', 'token', 'autoconnect']);
 
 const STORAGE_PREFIX = 'wsproxy.';
 
@@ -59,11 +64,11 @@ const oneOf = (...words) => (/** @type {string} */ value) => (words.includes(val
  * @type {Record<string, [(value: string) => unknown, unknown]>}
  */
 const TABLE = {
-  autoconnect: [(value) => value === 'true' || value === '1', undefined], // see readSettings
+  autoconnect: [(value) => value === 'true' || value === '1', undefined], // see the constructor
   path: [string, 'websockify'],
   host: [string, ''],
   port: [integer(0, 65535), 0],
-  encrypt: [flag, undefined], // the page's own scheme, see readSettings
+  encrypt: [flag, undefined], // the page's own scheme, see the constructor
   password: [string, ''],
   username: [string, ''],
   token: [string, ''],
@@ -77,87 +82,80 @@ const TABLE = {
   compression: [integer(0, 9), 2],
   show_dot: [flag, false],
   bell: [string, 'on'],
+  keep_device_awake: [flag, false],
   repeaterID: [string, ''],
   logging: [oneOf('error', 'warn', 'info', 'debug'), 'warn'],
+  controlbar_pos: [oneOf('left', 'right', 'top', 'bottom'), 'left'],
+  lang: [string, ''],
 };
 
-/**
- * Splits `a=1&b=2`. Not URLSearchParams: that reads `+` as a blank, and passwords contain it.
- * @param {string} part with or without its leading `?` or `#`
- * @returns {Map<string, string>} the last of equal names wins
- */
-export function parseParameters(part) {
-  const found = new Map();
-  for (const piece of part.replace(/^[?#]/, '').split('&')) {
-    if (piece === '') continue;
-    const cut = piece.indexOf('=');
-    const name = cut < 0 ? piece : piece.slice(0, cut);
-    found.set(decode(name), cut < 0 ? '' : decode(piece.slice(cut + 1)));
+/** @typedef {Record<string, unknown>} Given a JSON file of the administrator's */
+
+export class SettingsStore {
+  /** The values in force. @type {Settings} */ values;
+  /** Names that mandatory.json decides. @type {Set<string>} */ fixed = new Set();
+  #storage;
+  /** @type {((name: string) => void)[]} */ #listeners = [];
+
+  /**
+   * @param {Pick<Location, 'search' | 'hash' | 'protocol' | 'pathname'>} location as it was
+   *     before the secrets were taken out
+   * @param {Pick<Storage, 'getItem' | 'setItem'> | null} storage
+   * @param {{defaults?: Given, mandatory?: Given}} [files]
+   */
+  constructor(location, storage, { defaults = {}, mandatory = {} } = {}) {
+    this.#storage = storage;
+    const fragment = parseParameters(location.hash);
+    const query = parseParameters(location.search);
+    /** @type {Record<string, unknown>} */
+    const values = {};
+    for (const [name, [read, standard]] of Object.entries(TABLE)) {
+      const layers = [fromFile(mandatory, name), fragment.get(name), query.get(name),
+        this.#stored(name), fromFile(defaults, name)];
+      const read1 = (/** @type {string | undefined} */ value) => (value === undefined ? undefined : read(value));
+      const [decided, ...rest] = layers.map(read1);
+      if (decided !== undefined) this.fixed.add(name);
+      values[name] = decided ?? rest.find((value) => value !== undefined) ?? standard;
+    }
+    values.encrypt ??= location.protocol === 'https:';
+    // The address that wsproxy prints is the folder's: who opens it wants the desktop. Links to
+    // vnc.html are noVNC's, where nothing happens without a click unless the link says so.
+    values.autoconnect ??= location.pathname.endsWith('/');
+    this.values = /** @type {Settings} */ (values);
   }
-  return found;
-}
 
-/**
- * The same part without the secrets in it; every other byte stays as it was.
- * @param {string} part with its leading `?` or `#`, or empty
- * @returns {string}
- */
-export function withoutSecrets(part) {
-  if (part === '') return '';
-  const kept = part
-    .slice(1)
-    .split('&')
-    .filter((piece) => !SECRETS.has(decode(piece.split('=', 1)[0])));
-  const rest = kept.join('&');
-  return rest === '' ? '' : part[0] + rest;
-}
-
-/**
- * @param {Pick<Location, 'search' | 'hash' | 'protocol'>} location
- * @param {Pick<Storage, 'getItem'> | null} storage
- * @returns {Settings}
- */
-export function readSettings(location, storage) {
-  const layers = [parseParameters(location.hash), parseParameters(location.search)];
-  /** @type {Record<string, unknown>} */
-  const settings = {};
-  for (const [name, [read, standard]] of Object.entries(TABLE)) {
-    const given = layers.map((layer) => layer.get(name));
-    if (STORED.has(name)) given.push(storage?.getItem(STORAGE_PREFIX + name) ?? undefined);
-    settings[name] = given.map((value) => (value === undefined ? value : read(value)))
-      .find((value) => value !== undefined) ?? standard;
+  /** @param {(name: string) => void} listener called after each change */
+  onChange(listener) {
+    this.#listeners.push(listener);
   }
-  settings.encrypt ??= location.protocol === 'https:';
-  // The address that wsproxy prints is the folder's: who opens it wants the desktop. Links to
-  // vnc.html are noVNC's, where nothing happens without a click unless the link says so.
-  settings.autoconnect ??= location.pathname.endsWith('/');
-  return /** @type {Settings} */ (settings);
-}
 
-/**
- * Takes the secrets out of the address bar and this entry of the history.
- * @param {Location} location
- * @param {History} history
- */
-export function hideSecrets(location, history) {
-  const search = withoutSecrets(location.search);
-  const hash = withoutSecrets(location.hash);
-  if (search === location.search && hash === location.hash) return;
-  history.replaceState(history.state, '', location.pathname + search + hash);
-}
+  /**
+   * The user chose something in the page; it is remembered in this browser.
+   * @param {keyof Settings} name
+   * @param {string} value as it stands in a link; one that is not valid changes nothing
+   */
+  change(name, value) {
+    const read = TABLE[name][0](value);
+    if (read === undefined || this.fixed.has(name)) return;
+    Object.assign(this.values, { [name]: read });
+    if (!NEVER_STORED.has(name)) {
+      try {
+        this.#storage?.setItem(STORAGE_PREFIX + name, value);
+      } catch {
+        // Full, or forbidden by the browser: the choice then lasts as long as the page.
+      }
+    }
+    for (const listener of this.#listeners) listener(name);
+  }
 
-/**
- * Remembers what the user chose in the page.
- * @param {Pick<Storage, 'setItem'> | null} storage
- * @param {keyof Settings} name
- * @param {string} value
- */
-export function storeSetting(storage, name, value) {
-  if (!STORED.has(name)) throw new Error(`${name} is not to be stored`);
-  try {
-    storage?.setItem(STORAGE_PREFIX + name, value);
-  } catch {
-    // Full, or forbidden by the browser: the choice then lasts as long as the page.
+  /** @param {string} name @returns {string | undefined} */
+  #stored(name) {
+    if (NEVER_STORED.has(name)) return undefined;
+    try {
+      return this.#storage?.getItem(STORAGE_PREFIX + name) ?? undefined;
+    } catch {
+      return undefined;
+    }
   }
 }
 
@@ -170,38 +168,32 @@ export function openStorage() {
   }
 }
 
-/**
- * The address of the WebSocket. Without `host` it is `path` relative to the page, whatever
- * prefix a reverse proxy has put before it, over TLS exactly if the page is.
- * @param {Settings} settings
- * @param {string} page the page's address
- * @returns {URL}
- * @throws {TypeError} when `path` or `host` make no address
- */
-export function channelUrl(settings, page) {
-  let url;
-  if (settings.host) {
-    const root = new URL(`https://${settings.host}/`);
-    url = new URL(`./${settings.path.replace(/^\/+/, '')}`, root);
-    url.protocol = settings.encrypt ? 'wss:' : 'ws:';
-    if (settings.port) url.port = String(settings.port);
-  } else {
-    url = new URL(settings.path, page);
-    url.protocol = page.startsWith('https:') ? 'wss:' : 'ws:';
-  }
-  if (!/^wss?:$/.test(url.protocol)) throw new TypeError(url.protocol);
-  url.hash = '';
-  if (settings.token && !parseParameters(url.search).has('token')) {
-    url.search += `${url.search === '' ? '?' : '&'}token=${encodeURIComponent(settings.token)}`;
-  }
-  return url;
+/** @param {Given} file @param {string} name @returns {string | undefined} as it would stand in a link */
+function fromFile(file, name) {
+  const value = Object.hasOwn(file, name) ? file[name] : undefined;
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined;
 }
 
-/** @param {string} value @returns {string} as it is when its percent signs are not an encoding */
-function decode(value) {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
+/** The page is not to wait longer for the administrator's files. */
+const PATIENCE_MS = 2000;
+
+/**
+ * The administrator's settings, from beside the page. What is missing, broken or slow counts
+ * as empty: a desktop without them is better than none.
+ * @param {typeof fetch} [get]
+ * @returns {Promise<{defaults: Given, mandatory: Given}>}
+ */
+export async function fetchFiles(get = fetch) {
+  /** @param {string} name @returns {Promise<Given>} */
+  const one = async (name) => {
+    try {
+      const response = await get(`./${name}`, { cache: 'no-cache', signal: AbortSignal.timeout(PATIENCE_MS) });
+      const content = response.ok ? await response.json() : {};
+      return content !== null && typeof content === 'object' ? content : {};
+    } catch {
+      return {};
+    }
+  };
+  const [defaults, mandatory] = await Promise.all([one('defaults.json'), one('mandatory.json')]);
+  return { defaults, mandatory };
 }
