@@ -11,7 +11,8 @@ export default {
 
   'status.idle': 'Not connected',
   'status.connecting': 'Connecting',
-  'status.connected': 'Connected to {desktop}. Leave the desktop with Ctrl+Alt+Shift.',
+  'status.connected': 'Connected to {desktop}',
+  'status.leave': 'Ctrl+Alt+Shift leads out of the desktop to the toolbar.',
   'status.connectedViewOnly': 'Watching {desktop} (view only)',
   'status.disconnected': 'Disconnected: {why}',
   'status.offline': 'This device has lost its network connection.',
@@ -20,10 +21,8 @@ export default {
   'status.saved': 'Screenshot saved.',
   'status.sent': '{keys} sent',
 
-  'connect.title': 'Remote desktop',
   'connect.text': 'Ready to connect through {host}.',
   'connect.button': 'Connect',
-  'connect.settings': 'Settings',
   'connect.insecure':
     'This page was opened without HTTPS: others on the network may see what you type, and the clipboard is not shared automatically.',
 
@@ -163,7 +162,6 @@ export default {
   'toolbar.fullscreen': 'Full screen',
   'toolbar.disconnect': 'Disconnect',
 
-  'view.title': 'View',
   'view.size': 'Size of the desktop',
   'view.fit': 'Fit',
   'view.fit.hint': 'Scale the desktop to the window',
@@ -176,28 +174,24 @@ export default {
   'view.link': 'Copy link',
   'view.link.hint': 'Copy a link to this desktop, without password and token',
 
-  'keys.title': 'Keys',
   'keys.hold': 'Hold down',
   'keys.windows': 'Windows',
   'keys.press': 'Press',
   'keys.consoles': 'Linux consoles and function keys',
   'keys.leave': 'Ctrl+Alt+Shift takes the keyboard out of the desktop to the toolbar; Esc goes back.',
 
-  'clipboard.title': 'Clipboard',
   'clipboard.text': 'Text copied on the remote desktop appears here. What you type or paste here can be pasted there.',
   'clipboard.label': 'Clipboard text',
   'clipboard.copy': 'Copy to this device',
   'clipboard.copied': 'Copied',
   'clipboard.clear': 'Clear',
 
-  'power.title': 'Power',
   'power.text': 'This acts on the whole remote machine. Unsaved work may be lost.',
   'power.shutdown': 'Shut down',
   'power.reboot': 'Reboot',
   'power.reset': 'Reset',
   'power.sure': 'Really {action}? Press again.',
 
-  'info.title': 'Status',
   'info.name': 'Desktop',
   'info.size': 'Size',
   'info.proxy': 'Proxy',
@@ -210,7 +204,6 @@ export default {
   'info.sent': 'Sent',
   'info.time': 'Connected for',
 
-  'settings.title': 'Settings',
   'settings.view_only': 'View only',
   'settings.shared': 'Share the desktop with other viewers',
   'settings.show_dot': 'Show a dot when there is no pointer',
