@@ -69,7 +69,7 @@ export class Dialogs {
 
   /** @param {string} host */
   showConnect(host) {
-    this.#show('connect', text('connect.title'), text('connect.text', { host }));
+    this.#show('connect', text('title.idle'), text('connect.text', { host }));
     byId('insecure-note').hidden = window.isSecureContext;
     byId('connect').focus();
   }

@@ -69,11 +69,14 @@ export async function loadSessionClass() {
       const { encoding, x, y, width, height } = this._FBU ?? {};
       const done = super._handleRect();
       if (done && isPicture(encoding)) {
-        this.#pictureSeen = true;
         // Some servers answer with the whole word of pixels.
         const corner = x === 0 && y === 0 && height === 1 && width <= 16;
-        if (corner && this.#pinged && this.#fences === 0) this.#answered();
-        else if (this.meter) this.meter.encoding = encoding;
+        if (corner && this.#pinged && this.#fences === 0) {
+          this.#answered();
+        } else {
+          this.#pictureSeen = true;
+          if (this.meter) this.meter.encoding = encoding;
+        }
       }
       return done;
     }

@@ -8,7 +8,7 @@ import { ringBell } from './bell.js';
 import { Clipboard } from './clipboard.js';
 import { Connection } from './connection.js';
 import { Dialogs } from './dialogs.js';
-import { byId } from './dom.js';
+import { byId, isTouch } from './dom.js';
 import { explain, probeProxy } from './ending.js';
 import { Info } from './info.js';
 import { Keys } from './keys.js';
@@ -46,10 +46,7 @@ export class Viewer {
     },
     approve: () => this.#connection?.approveIdentity(),
     reject: () => this.#connection?.end('identity'),
-    stopRetrying: () => {
-      this.#retry.cancel();
-      this.#dialogs.showCountdown(null);
-    },
+    stopRetrying: () => this.#stopRetrying(),
   });
   #retry = new Retry({
     tick: (seconds) => this.#dialogs.showCountdown(seconds),
@@ -85,6 +82,8 @@ export class Viewer {
     this.#clipboard = new Clipboard(() => this.#toolbar.setClipboardNews(true));
     this.#panels.onChange((open) => {
       if (open === 'clipboard') this.#toolbar.setClipboardNews(false);
+      // Who changes the settings is not to be interrupted by another attempt.
+      if (open === 'settings' && !this.#connection) this.#stopRetrying();
     });
     this.#toolbar.setSide(store.values.controlbar_pos);
     this.#view.apply(null);
@@ -114,6 +113,11 @@ export class Viewer {
     window.addEventListener('offline', () => {
       if (this.#connection?.session) say(text('status.offline'));
     });
+  }
+
+  #stopRetrying() {
+    this.#retry.cancel();
+    this.#dialogs.showCountdown(null);
   }
 
   /** @returns {string} the proxy's host and port, as far as it is known */
@@ -169,8 +173,8 @@ export class Viewer {
     this.#info.attach({ session, meter, url, name: () => this.#desktop });
     this.#settingsPanel.setConnected(true);
     this.#wakeLock.set(awake);
-    const desktop = this.#desktop;
-    this.#enter('connected', text(viewOnly ? 'status.connectedViewOnly' : 'status.connected', { desktop }));
+    const words = text(viewOnly ? 'status.connectedViewOnly' : 'status.connected', { desktop: this.#desktop });
+    this.#enter('connected', isTouch() || viewOnly ? words : `${words}. ${text('status.leave')}`);
     this.#focusDesktop();
   }
 
