@@ -3,8 +3,8 @@
  * end. A connection is used once; connecting again makes another one.
  */
 
+import { setLogging } from './library.js';
 import { Meter } from './meter.js';
-import { initLogging } from './node_modules/@novnc/novnc/core/util/logging.js';
 import { loadSessionClass } from './session.js';
 
 /** @typedef {import('./settings.js').Settings} Settings */
@@ -99,7 +99,7 @@ export class Connection {
   async #start(screen, url, settings, credentials) {
     let Session;
     try {
-      initLogging(settings.logging);
+      setLogging(settings.logging);
       sessionClass ??= loadSessionClass();
       // A failed load is not remembered: the next attempt may have the network back.
       sessionClass.catch(() => {

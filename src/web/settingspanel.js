@@ -64,6 +64,8 @@ export class SettingsPanel {
         this.#build();
         byId('version').textContent = text('settings.version', { version });
       }
+      // Changed elsewhere: the bar was dragged to another edge.
+      if (name === 'controlbar_pos') byId('setting-controlbar_pos').value = store.values.controlbar_pos;
     });
   }
 
@@ -97,6 +99,7 @@ export class SettingsPanel {
       const options = (row.choices?.() ?? []).map(([each, shown]) => make('option', { value: each }, shown));
       const select = make('select', { id }, ...options);
       select.value = String(value);
+      if (select.selectedIndex < 0) select.selectedIndex = 0; // a language we do not have
       select.addEventListener('change', () => this.#store.change(row.name, select.value));
       return make('label', { class: 'field' }, label, select);
     }

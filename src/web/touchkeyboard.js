@@ -4,7 +4,7 @@
  */
 
 import { byId, isTouch } from './dom.js';
-import keysyms from './node_modules/@novnc/novnc/core/input/keysymdef.js';
+import { keysymOf } from './library.js';
 
 /** Always before the caret, so that Backspace has something to remove. */
 const FILLING = '\u00a0'.repeat(64);
@@ -26,8 +26,8 @@ export class TouchKeyboard {
     const field = byId('touch-input');
     // Pressing a button is not to close the keyboard; going to another field is.
     document.addEventListener('mousedown', (event) => {
-      const field = event.target instanceof Element && event.target.closest('input, textarea, select');
-      if (this.active && !field) event.preventDefault();
+      const wanted = event.target instanceof Element && event.target.closest('input, textarea, select');
+      if (this.active && !wanted) event.preventDefault();
     }, { capture: true });
     byId('keyboard').addEventListener('click', () => {
       if (document.activeElement === field) field.blur();
@@ -81,7 +81,7 @@ export class TouchKeyboard {
     for (let count = 0; count < removed; count += 1) this.#session?.sendKey(BACKSPACE, 'Backspace');
     for (const character of added) {
       if (character === '\n') this.#session?.sendKey(ENTER, 'Enter');
-      else this.#session?.sendKey(keysyms.lookup(character.codePointAt(0) ?? 0), '');
+      else this.#session?.sendKey(keysymOf(character), '');
     }
     this.#last = now;
     if (now.length > LONGEST || now.length < FILLING.length / 2) this.#reset();

@@ -12,8 +12,8 @@ import { byId, isTouch } from './dom.js';
 import { explain, probeProxy } from './ending.js';
 import { Info } from './info.js';
 import { Keys } from './keys.js';
+import { setLogging } from './library.js';
 import { text } from './messages.js';
-import { initLogging } from './node_modules/@novnc/novnc/core/util/logging.js';
 import { Panels } from './panels.js';
 import { Power } from './power.js';
 import { Retry } from './retry.js';
@@ -174,7 +174,7 @@ export class Viewer {
     this.#settingsPanel.setConnected(true);
     this.#wakeLock.set(awake);
     const words = text(viewOnly ? 'status.connectedViewOnly' : 'status.connected', { desktop: this.#desktop });
-    this.#enter('connected', isTouch() || viewOnly ? words : `${words}. ${text('status.leave')}`);
+    this.#enter('connected', isTouch() || viewOnly ? words : `${words} · ${text('status.leave')}`);
     this.#focusDesktop();
   }
 
@@ -221,7 +221,7 @@ export class Viewer {
     const { values } = this.#store;
     const session = this.#connection?.session;
     if (name === 'controlbar_pos') this.#toolbar.setSide(values.controlbar_pos);
-    if (name === 'logging') initLogging(values.logging);
+    if (name === 'logging') setLogging(values.logging);
     if (!session) return;
     if (name === 'quality') session.qualityLevel = values.quality;
     if (name === 'compression') session.compressionLevel = values.compression;
