@@ -54,6 +54,8 @@ export class Panels {
     byId(`${name}-toggle`).setAttribute('aria-expanded', 'true');
     document.documentElement.dataset.panel = name;
     this.#changed();
+    // The focus elsewhere would close the on-screen keyboard, which goes with the held keys.
+    if (name === 'keys' && before === byId('touch-input')) return;
     // The first thing one came for; the heading's close button is the last resort.
     const wanted = 'textarea, .segments button, .buttons button, input, select';
     const first = byId(`${name}-panel`).querySelector(wanted) ?? byId(`${name}-close`);
