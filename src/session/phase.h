@@ -2,6 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+#include "config/config.h"
 
 namespace wsproxy::session {
 
@@ -19,21 +23,11 @@ enum class Phase : std::uint8_t {
   Closed,
 };
 
-constexpr const char* name(Phase phase) {
-  switch (phase) {
-    case Phase::Sniff: return "sniff";
-    case Phase::TlsHandshake: return "tls-handshake";
-    case Phase::ReadRequest: return "read-request";
-    case Phase::Respond: return "respond";
-    case Phase::Authorize: return "authorize";
-    case Phase::Upgrade: return "upgrade";
-    case Phase::Connect: return "connect";
-    case Phase::Relay: return "relay";
-    case Phase::Drain: return "drain";
-    case Phase::Linger: return "linger";
-    case Phase::Closed: return "closed";
-  }
-  return "?";
-}
+/// "read-request", for the log.
+const char* name(Phase phase);
+
+/// How long a session may be in a phase; nothing: as long as it likes. From Sniff to Upgrade one
+/// deadline runs on, from the client's first moment: it counts for the handshake as a whole.
+std::optional<Duration> deadline_of(Phase phase, const config::Config& config);
 
 }  // namespace wsproxy::session

@@ -19,8 +19,6 @@ namespace {
 using io::IoResult;
 
 constexpr std::size_t kReadBytes = std::size_t{16} * 1024;  // at once, while there is no relay
-constexpr auto kLingerTime = std::chrono::seconds(1);
-constexpr auto kConnectSlack = std::chrono::seconds(1);  // a dial keeps its own time: this is a net
 
 // A fatal alert, handshake_failure (RFC 8446 section 6), for a TLS client where there is no TLS.
 constexpr std::array kNoTlsAlert = {std::byte{0x15}, std::byte{0x03}, std::byte{0x01},
@@ -277,21 +275,10 @@ Step Session::enter(Phase next) {  // the only place phase_ changes, but for fin
 }
 
 void Session::arm_for(Phase phase) {
-  const config::Config& config = settings_->config;
-  switch (phase) {
-    case Phase::Sniff:
-    case Phase::TlsHandshake:
-    case Phase::ReadRequest:
-    case Phase::Authorize:
-    case Phase::Upgrade: deadline_.arm(config.handshake_timeout); return;
-    case Phase::Respond: deadline_.arm(config.send_timeout); return;
-    case Phase::Connect:
-      deadline_.arm(config.lookup_timeout + config.connect_timeout + kConnectSlack);
-      return;
-    case Phase::Drain: deadline_.arm(config.drain_timeout); return;
-    case Phase::Linger: deadline_.arm(kLingerTime); return;
-    case Phase::Relay:  // a quiet desktop is not an error; dead peers are found by TCP keep-alive
-    case Phase::Closed: deadline_.cancel(); return;
+  if (const auto limit = deadline_of(phase, settings_->config)) {
+    deadline_.arm(*limit);
+  } else {
+    deadline_.cancel();
   }
 }
 
