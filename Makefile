@@ -92,6 +92,10 @@ $(out)/page_assets.o: $(page)/page_assets.S $(page)/page_assets.inc
 $(page)/page_assets.S $(page)/page_assets.inc &: $(page_sources) scripts/bundle-page.mjs src/web/node_modules/.package-lock.json
 	node scripts/bundle-page.mjs $(page)
 
+src/web/tools/node_modules/.package-lock.json: src/web/tools/package-lock.json src/web/tools/package.json
+	cd src/web/tools && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 src/web/node_modules/.package-lock.json: src/web/package-lock.json src/web/package.json
 	cd src/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -163,11 +167,12 @@ bench:
 
 # --- lint ------------------------------------------------------------------------------------------
 
-lint: deps-lint $(page)/page_assets.inc layers
+lint: deps-lint $(page)/page_assets.inc src/web/tools/node_modules/.package-lock.json layers
 	clang-format-19 --dry-run --Werror $(cc_files)
 	scripts/tidy $(cc_files)
 	shellcheck .ci/run $(filter-out %.mjs %.cc %.py,$(wildcard scripts/*))
 	mandoc -Tlint -Wwarning man/wsproxy.8
+	cd src/web/tools && npm run --silent check
 
 layers:
 	@scripts/check-layers
@@ -217,7 +222,7 @@ help:
 	@echo "make run TARGET=H:P      the same for your own VNC server; LISTEN=[ADDR:]PORT (6080), ARGS='more options'"
 	@echo "make check               all tests; ends with 'N passed, N failed'"
 	@echo "make check-unit          the unit tests of one BUILD"
-	@echo "make lint                layers, format, clang-tidy, shellcheck, mandoc"
+	@echo "make lint                layers, format, clang-tidy, shellcheck, mandoc, the page's types and style"
 	@echo "make format              bring the sources into the project's format"
 	@echo "make fuzz SECONDS=60     fuzz every parser for that long"
 	@echo "make coverage            branch coverage of the unit tests"
