@@ -45,7 +45,9 @@ int parse_request_line(std::string_view line, const HeadLimits& limits, RequestH
   const std::string_view version = line.substr(last + 1);
   if (!is_token(out.method) || out.target.empty()) return 400;
   if (out.target.size() > limits.target_bytes) return 414;
-  const bool visible = std::ranges::all_of(out.target, [](char c) { return c > 0x20 && c < 0x7f; });
+  // a fragment is never sent: who sees one may read another path than we do
+  const bool visible =
+      std::ranges::all_of(out.target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
   if (!visible) return 400;
   if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.') return 400;
   if (version[5] != '1') return version[5] >= '0' && version[5] <= '9' ? 505 : 400;

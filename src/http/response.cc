@@ -136,7 +136,7 @@ Range requested_range(const RequestHead& head, std::uint64_t size, std::string_v
                       std::time_t modified) {
   const Range whole{Range::Kind::Whole, 0, size};
   const auto field = head.field("range");
-  if (!field || !field->starts_with("bytes=")) return whole;
+  if (!field || !equals_ignoring_case(field->substr(0, 6), "bytes=")) return whole;
   if (head.count("if-range") > 0) {
     const std::string_view condition = head.field("if-range").value_or("");
     const auto time = parse_http_date(condition);

@@ -76,12 +76,12 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
   }
   const std::string& key = key_file.empty() ? cert_file : key_file;
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    // what OpenSSL says when the file has no key block that it can decode
-    if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED) {
-      ERR_clear_error();
+    const std::string reason = openssl_reason();
+    // what OpenSSL says of a file without a key block that it can decode
+    if (reason == "unsupported" || reason == "no start line") {
       return fail(Errc::Tls, "key " + key + ": there is no private key in it that can be read");
     }
-    return failed("key " + key + " for certificate " + cert_file);
+    return fail(Errc::Tls, "key " + key + " for certificate " + cert_file + ": " + reason);
   }
   if (SSL_CTX_check_private_key(context) != 1) {
     return failed("certificate " + cert_file + " and key " + key + " do not belong together");

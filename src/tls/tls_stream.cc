@@ -118,6 +118,9 @@ IoResult TlsStream::handshake() {
   read_budget_ = kReadBudget;
   const int returned = SSL_do_handshake(ssl_.get());
   const IoResult result = returned == 1 ? IoResult::ok(0) : result_of(returned);
+  if (result.kind == IoResult::Kind::Eof) {
+    return IoResult::failed(0, "closed during the TLS handshake");
+  }
   if (result.is_ok()) handshaking_ = false;
   // whatever came of it, our half of the handshake or the alert that ends it has to go out
   const IoResult flushed = flush();
@@ -134,8 +137,7 @@ IoResult TlsStream::result_of(int returned) {
     case SSL_ERROR_ZERO_RETURN: return IoResult::eof();
     case SSL_ERROR_SYSCALL:
       if (failure_.kind == IoResult::Kind::Failed) return failure_;
-      return handshaking_ ? IoResult::failed(0, "closed during the TLS handshake")
-                          : IoResult::eof();
+      return IoResult::eof();
     default: {
       if (failure_.kind == IoResult::Kind::Failed) return failure_;
       const char* why = ERR_reason_error_string(ERR_peek_error());
@@ -210,7 +212,9 @@ IoResult TlsStream::write(std::span<const Bytes> parts) {
 }
 
 // SSL_has_pending alone counts half a record as well, which no read can give.
-bool TlsStream::has_buffered() const { return read_was_full_ && SSL_has_pending(ssl_.get()) == 1; }
+bool TlsStream::has_buffered() const {
+  return end_seen_ || (read_was_full_ && SSL_has_pending(ssl_.get()) == 1);
+}
 
 void TlsStream::shutdown_write() {
   ERR_clear_error();

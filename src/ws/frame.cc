@@ -42,10 +42,12 @@ Parse parse_frame_header(Bytes in, FrameHeader& header, const char** why) {
   std::uint64_t length = second & 0x7f;
   if (control && length > kMaxControlPayload) return bad("control frame over 125 bytes");
   const std::size_t length_bytes = length == 126 ? 2 : length == 127 ? 8 : 0;
+  if (length_bytes == 8 && in.size() > 2 && (in[2] & std::byte{0x80}) != std::byte{0}) {
+    return bad("length has its top bit set");
+  }
   if (in.size() < 2 + length_bytes) return Parse::NeedMore;
   if (length_bytes > 0) {
     length = load_big_endian(in.subspan(2, length_bytes));
-    if (length >> 63 != 0) return bad("length has its top bit set");
     if (length <= (length_bytes == 2 ? 125U : 0xffffU)) return bad("length not minimal");
   }
   const std::size_t size = 2 + length_bytes + kMaskBytes;

@@ -269,6 +269,34 @@ test('a stalled browser stops the reading of its server, memory stays flat, and 
   await sending;
 });
 
+for (const secure of [false, true]) {
+  test(`a slow but steady reader that types gets all its server said before it ended, ${secure ? 'TLS' : 'plain'}`, async (t) => {
+    const server = await startServer(t);
+    const proxy = await Proxy.start(t, server.port, { args: ['--drain-timeout=1', '--cert', certificate.cert, '--key', certificate.key] });
+    const client = await WebSocketClient.open(t, { port: proxy.port, secure });
+    const target = await server.nextReader();
+    const bytes = randomBytes(4 * MiB);
+    target.socket.end(bytes);
+    target.socket.resume();
+    // The pace is what is tested: a piece is due every so often, three times the drain time-out in all.
+    const pieces = 64;
+    const size = bytes.length / pieces;
+    const began = performance.now();
+    const received = createHash('sha256');
+    for (let i = 0; i < pieces; i++) {
+      received.update(await client.bytes(size));
+      client.socket.pause();
+      await client.write(frame(Op.binary, 'key'));
+      await until('the next piece is due', () => performance.now() - began >= (i + 1) * (3000 / pieces), { every: 5 });
+    }
+    const { code, data } = await client.closed();
+    assert.equal(code, 1000);
+    assert.equal(data.length, 0);
+    assert.equal(received.digest('hex'), sha(bytes));
+    assert.ok(performance.now() - began > 2500, 'slower than the drain time-out');
+  });
+}
+
 test('a browser that does not read can still type', async (t) => {
   const server = await startServer(t);
   const proxy = await Proxy.start(t, server.port);
@@ -391,6 +419,28 @@ test('SIGTERM: open sessions get Close 1001, half-open ones an end, exit 0 withi
   const took = await stopping;
   assert.ok(took < 2000, `took ${took} ms`);
   await stalled.reader.rest({ resetOk: true });
+});
+
+test('SIGTERM: every opening line of the log has its closing line', async (t) => {
+  const server = await startServer(t);
+  const proxy = await Proxy.start(t, server.port);
+  const clients = [];
+  const targets = [];
+  for (let i = 0; i < 5; i++) {
+    clients.push(await WebSocketClient.open(t, { port: proxy.port }));
+    targets.push(await server.next());
+  }
+  // one client answers the Close, one stalls, the others say nothing more
+  targets[1].write(randomBytes(16 * MiB));
+  await untilStill('the server\'s writing', () => targets[1].bytesWritten - targets[1].writableLength);
+  const stopping = proxy.stop('SIGTERM');
+  assert.equal((await clients[0].closed()).code, 1001);
+  await clients[0].close(1001);
+  await stopping;
+  const names = (pattern) => [...proxy.log.matchAll(pattern)].map((match) => match[1]).sort();
+  const opened = names(/\[(s\d+) [^\]]*\] open /g);
+  assert.equal(opened.length, clients.length);
+  assert.deepEqual(names(/\[(s\d+) [^\]]*\] closed /g), opened);
 });
 
 test('SIGTERM without sessions: exit 0 at once', async (t) => {

@@ -464,5 +464,14 @@ TEST(PercentDecode, RefusesABrokenEscape) {
   }
 }
 
+TEST(RequestLine, AFragmentIsRefused) {
+  EXPECT_EQ(status_of("GET /a#b HTTP/1.1", {"Host: h"}), 400);
+}
+
+TEST(PercentDecode, DoesNotReadBehindTheEnd) {
+  EXPECT_FALSE(percent_decode(std::string_view("%41", 2)));
+  EXPECT_FALSE(percent_decode(std::string_view("%41", 1)));
+}
+
 }  // namespace
 }  // namespace wsproxy::http

@@ -244,6 +244,33 @@ TEST_F(SessionTest, GivesUpOnAClientThatTakesNothingOfThePage) {
   EXPECT_EQ(session_, nullptr);
 }
 
+TEST_F(SessionTest, EventsWithoutProgressDoNotKeepAReplyAlive) {
+  begin();
+  client_->write_room = 1000;
+  receive("GET /app.js HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_EQ(client_->written.size(), 1000U);
+  for (int i = 0; i < 29; ++i) {
+    pass(seconds(1));
+    ASSERT_NE(session_, nullptr) << i;
+    session_->client_event({.write = true});  // it polls writable, but takes nothing
+  }
+  pass(seconds(2));
+  EXPECT_EQ(session_, nullptr);
+}
+
+TEST_F(SessionTest, ASlowReaderOfAReplyIsKeptWhileItTakesSomething) {
+  begin();
+  client_->write_room = 1000;
+  receive("GET /app.js HTTP/1.1\r\nHost: a\r\n\r\n");
+  for (int i = 0; i < 10; ++i) {
+    pass(seconds(29));
+    ASSERT_NE(session_, nullptr) << i;
+    client_->write_room = 100;
+    poke();
+  }
+  EXPECT_EQ(client_->written.size(), 2000U);
+}
+
 // --- upgrade and dialling ---
 
 TEST_F(SessionTest, AnswersTheUpgradeBeforeItDials) {
@@ -297,6 +324,29 @@ TEST_F(SessionTest, CancelsTheDialOfAClientThatLeft) {
   receive(kUpgrade);
   receive(close_frame(1001));
   EXPECT_TRUE(dialer_.cancelled);
+}
+
+TEST_F(SessionTest, AClientThatHalfClosesWhileDiallingWithNothingSentEndsAtOnce) {
+  begin();
+  receive(kUpgrade);
+  client_->eof = true;
+  poke();
+  EXPECT_TRUE(dialer_.cancelled);
+  EXPECT_EQ(session_, nullptr) << "without a wait for the drain time-out";
+  EXPECT_TRUE(client_->closed);
+}
+
+TEST_F(SessionTest, DeliversWhatWasSentBeforeAHalfCloseThatCameWhileDialling) {
+  begin();
+  receive(kUpgrade);
+  client_->to_read = frame(ws::Opcode::Binary, "last words");
+  client_->eof = true;
+  poke();
+  EXPECT_FALSE(dialer_.cancelled);
+  dialer_.connect(target_);
+  poke();
+  EXPECT_EQ(target_->written, "last words");
+  EXPECT_TRUE(target_->write_shut);
 }
 
 // --- the relay ---
@@ -370,6 +420,44 @@ TEST_F(SessionTest, TellsThatTheTargetsConnectionBroke) {
   poke();
   EXPECT_EQ(sent(),
             server_close(1001, "the connection to the server was lost: connection reset by peer"));
+}
+
+TEST_F(SessionTest, TellsOfAResetThatAWriteMetFirst) {
+  open_relay();
+  target_->write_error = ECONNRESET;
+  receive(frame(ws::Opcode::Binary, "typed"));
+  target_->eof = true;  // the write took the error with it
+  poke();
+  EXPECT_EQ(sent(),
+            server_close(1001, "the connection to the server was lost: connection reset by peer"));
+}
+
+// A browser's tab that closes: its socket takes nothing more, but what it sent is still to be read.
+TEST_F(SessionTest, AClientThatTakesNothingMoreIsStillReadToItsClose) {
+  open_relay();
+  const std::string typed(200000, 'k');
+  client_->write_error = EPIPE;
+  client_->to_read = frame(ws::Opcode::Binary, typed) + frame(ws::Opcode::Ping, "?") +
+                     frame(ws::Opcode::Binary, "last") + close_frame(1001);
+  target_->to_read = "update";
+  session_->target_event({.read = true});  // so the failure is met before the client is read
+  EXPECT_EQ(session_->phase(), Phase::Drain);
+  poke();
+  EXPECT_EQ(target_->written, typed + "last");
+  EXPECT_TRUE(target_->write_shut);
+  EXPECT_EQ(client_->written, "");
+}
+
+TEST_F(SessionTest, AClientThatTakesNothingMoreAndNeverEndsIsDroppedInBoundedTime) {
+  open_relay();
+  client_->write_error = EPIPE;
+  target_->to_read = "update";
+  poke();
+  for (int i = 0; i < 12 && session_; ++i) {
+    receive(frame(ws::Opcode::Binary, "still talking"));
+    pass(seconds(1));
+  }
+  EXPECT_EQ(session_, nullptr);
 }
 
 TEST_F(SessionTest, HalfClosedClientStillGetsTheTargetsAnswer) {
@@ -468,6 +556,87 @@ TEST_F(SessionTest, DrainTimeStartsAnewWithEveryByteThatMoves) {
   }
   pass(seconds(6));
   EXPECT_EQ(session_, nullptr);
+}
+
+TEST_F(SessionTest, AStalledClientIsDroppedInBoundedTimeThoughItKeepsSending) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(50000, 'c');
+  target_->eof = true;
+  poke();
+  ASSERT_EQ(session_->phase(), Phase::Drain);
+  for (int i = 0; i < 12 && session_; ++i) {
+    receive(frame(ws::Opcode::Binary, "still typing"));
+    pass(seconds(1));
+  }
+  EXPECT_EQ(session_, nullptr);
+  EXPECT_TRUE(target_->closed);
+}
+
+// The other way round: the target takes nothing of what is left, but goes on talking.
+TEST_F(SessionTest, AStalledTargetIsDroppedInBoundedTimeThoughItKeepsSending) {
+  open_relay();
+  target_->write_room = 0;
+  receive(frame(ws::Opcode::Binary, "last words") + close_frame(1000));
+  ASSERT_EQ(session_->phase(), Phase::Drain);
+  for (int i = 0; i < 12 && session_; ++i) {
+    target_->to_read += "one more update";
+    poke();
+    pass(seconds(1));
+  }
+  EXPECT_EQ(session_, nullptr);
+}
+
+// --- the end ---
+
+TEST_F(SessionTest, CutEndsItAtOnceInEveryPhase) {
+  const auto cut = [this] {
+    session_->cut();
+    loop_.turn(Duration::zero());
+    EXPECT_EQ(session_, nullptr);
+    EXPECT_TRUE(client_->closed);
+    client_ = std::make_shared<Peer>();
+  };
+  begin();
+  cut();
+  begin();
+  receive("GET / HT");
+  cut();
+  begin();
+  receive(kUpgrade);
+  cut();
+  EXPECT_TRUE(dialer_.cancelled);
+  open_relay();
+  target_->write_room = 0;
+  receive(frame(ws::Opcode::Binary, "stuck") + close_frame(1000));
+  cut();
+  EXPECT_TRUE(target_->closed);
+}
+
+// on_closed destroys the session that held it: it must not go with it before it has returned.
+TEST_F(SessionTest, TheCallbackOutlivesTheSessionThatItDestroys) {
+  const Machinery machinery{loop_, dialer_, pool_, scratch_};
+  auto held = std::make_shared<int>(1);
+  const std::weak_ptr<int> seen = held;
+  bool called = false;
+  bool alive = false;
+  session_ = std::make_unique<Session>(1, std::make_unique<test::ScriptedStream>(client_),
+                                       "10.0.0.7:51", settings_, machinery,
+                                       [this, &seen, &called, &alive, held = std::move(held)] {
+                                         // copies, should the captures be gone after the reset
+                                         bool& is_alive = alive;
+                                         const std::weak_ptr<int>& watched = seen;
+                                         called = true;
+                                         session_.reset();
+                                         is_alive = !watched.expired();
+                                       });
+  session_->advance();
+  session_->cut();
+  EXPECT_FALSE(called) << "never from within a call of ours";
+  loop_.turn(Duration::zero());
+  EXPECT_TRUE(called);
+  EXPECT_TRUE(alive);
+  EXPECT_TRUE(seen.expired());
 }
 
 TEST_F(SessionTest, OldPagesGetBase64) {
