@@ -13,7 +13,7 @@ namespace wsproxy::server {
 namespace {
 
 // SIGTERM promises the end within 2 s: clients have this long to answer our Close.
-constexpr auto kStopLimit = std::chrono::milliseconds(1500);
+constexpr auto kStopLimit = std::chrono::milliseconds(1000);
 
 std::string url_of(const SocketAddress& address, bool tls) {
   const std::string host = address.is_wildcard() ? "localhost" : address.host();

@@ -293,10 +293,10 @@ void Session::out_of_time() {
       log::info("%s TLS handshake not complete in time", tag().c_str());
       break;
     case Phase::Respond: log::info("%s client takes nothing of the reply", tag().c_str()); break;
-    case Phase::Connect: ending_ = "; gave up connecting"; break;
+    case Phase::Connect: ending_ = "gave up connecting"; break;
     case Phase::Drain:
       if (drain_moved()) return arm_for(Phase::Drain);
-      ending_ = "; gave up on what was still under way";
+      ending_ = "gave up on what was still under way";
       break;
     case Phase::Linger:
       // a slow reader of a long reply: closing now would cut what the kernel still holds for it
@@ -386,7 +386,7 @@ void Session::shut_down() {
 }
 
 void Session::cut() {
-  if (relay_) ending_ = "; cut when the proxy stopped";
+  if (relay_) ending_ = "cut when the proxy stopped";
   finish();
 }
 
@@ -429,12 +429,14 @@ web::Asked Session::asked() const { return {opening_->head, std::time(nullptr)};
 
 void Session::log_end() {
   if (!std::exchange(session_logged_, false)) return;
+  std::string reason = relay_->ending();
+  if (!reason.empty() && !ending_.empty()) reason += "; ";
+  reason += ending_;
   const std::chrono::duration<double> duration = machinery_.loop.clock().now() - began_;
   log::info("%s closed reason=\"%s\" code=%u to_target=%" PRIu64 " to_client=%" PRIu64
             " duration=%.3fs",
-            tag().c_str(), for_log(relay_->ending() + ending_).c_str(),
-            static_cast<unsigned>(relay_->ending_code()), relay_->bytes_to_target(),
-            relay_->bytes_to_client(), duration.count());
+            tag().c_str(), for_log(reason).c_str(), static_cast<unsigned>(relay_->ending_code()),
+            relay_->bytes_to_target(), relay_->bytes_to_client(), duration.count());
 }
 
 }  // namespace wsproxy::session
