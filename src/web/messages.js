@@ -40,7 +40,7 @@ export function chooseLanguage(wanted) {
     const [language, ...rest] = tag.toLowerCase().split('-');
     // Traditional characters are no substitute for simplified ones, nor the other way round.
     if (language === 'zh' && !rest.some((part) => ['tw', 'hk', 'mo', 'hant'].includes(part))) return 'zh-CN';
-    if (language !== 'zh' && language in LANGUAGES) return language;
+    if (language !== 'zh' && Object.hasOwn(LANGUAGES, language)) return language;
   }
   return 'en';
 }
