@@ -1,5 +1,5 @@
 // One small face over two real browsers: Chromium by playwright-core, Firefox by puppeteer-core (WebDriver BiDi).
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { scopeOf, tempDir, until } from './scope.mjs';
 
 const viewport = { width: 1280, height: 900 };
@@ -31,10 +31,27 @@ export async function launchChromium(t) {
   scopeOf(t).add(() => browser.close());
   return {
     name: 'Chromium',
-    async open(url) {
-      const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true });
+    async open(url, { size = viewport, touch = false, dark = false } = {}) {
+      const context = await browser.newContext({
+        viewport: size, hasTouch: touch, isMobile: touch, colorScheme: dark ? 'dark' : 'light', locale: 'en-US', ignoreHTTPSErrors: true,
+      });
       const page = await context.newPage();
-      return Page.open(page, url, { end: () => context.close(), fill: (selector, text) => page.fill(selector, text) });
+      return Page.open(page, url, {
+        end: () => context.close(),
+        fill: (selector, text) => page.fill(selector, text),
+        resize: (to) => page.setViewportSize(to),
+        key: async (key, code) => {
+          // The driver knows the keys of an American keyboard only.
+          const session = await context.newCDPSession(page);
+          await session.send('Input.dispatchKeyEvent', { type: 'keyDown', key, code, text: key });
+          await session.send('Input.dispatchKeyEvent', { type: 'keyUp', key, code });
+          await session.detach();
+        },
+        download: async (act) => {
+          const [download] = await Promise.all([page.waitForEvent('download'), act()]);
+          return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+        },
+      });
     },
   };
 }
@@ -43,24 +60,35 @@ export async function launchChromium(t) {
 export async function launchFirefox(t) {
   const { default: puppeteer } = await import('puppeteer-core');
   const home = tempDir(t);
+  const downloads = tempDir(t);
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: findProgram(['firefox-esr', 'firefox']),
     headless: true,
     acceptInsecureCerts: true,
     defaultViewport: null,
+    extraPrefsFirefox: { 'browser.download.folderList': 2, 'browser.download.dir': downloads, 'intl.accept_languages': 'en-US' },
     // A window larger than the viewport, or mouse moves at its edges get lost.
     env: { ...process.env, HOME: home, MOZ_HEADLESS_WIDTH: '1600', MOZ_HEADLESS_HEIGHT: '1200' },
   });
   scopeOf(t).add(() => browser.close());
   return {
     name: 'Firefox',
-    async open(url) {
+    async open(url, { size = viewport } = {}) {
       const context = await browser.createBrowserContext();
       const page = await context.newPage();
-      await page.setViewport(viewport);
+      await page.setViewport(size);
       return Page.open(page, url, {
         end: () => context.close(),
+        resize: (to) => page.setViewport(to),
+        key: (key) => page.keyboard.press(key),
+        download: async (act) => {
+          const before = readdirSync(downloads);
+          await act();
+          const found = () => readdirSync(downloads).find((name) => name.endsWith('.png') && !before.includes(name));
+          const name = await until('the downloaded file', () => found() && !readdirSync(downloads).some((each) => each.endsWith('.part')) && found());
+          return { name, bytes: await until('its content', () => (readFileSync(`${downloads}/${name}`).length > 0 ? readFileSync(`${downloads}/${name}`) : null)) };
+        },
         fill: async (selector, text) => {
           await page.click(selector);
           await page.$eval(selector, (field) => field.select());
@@ -73,11 +101,10 @@ export async function launchFirefox(t) {
 
 /** A page of either browser. `.problems` collects what its console calls an error and requests to other hosts. */
 class Page {
-  static async open(page, url, { end, fill }) {
-    const self = new Page();
+  /** `driver`: what each does its own way: end, fill, resize(size), key(character, code), download(act). */
+  static async open(page, url, driver) {
+    const self = Object.assign(new Page(), driver);
     self.page = page;
-    self.end = end;
-    self.fill = fill;
     self.problems = [];
     const { host } = new URL(url);
     page.on('console', (message) => {
@@ -121,6 +148,11 @@ class Page {
 
   get mouse() {
     return this.page.mouse;
+  }
+
+  /** Waits until something is as the page's own `fn` says, and gives what that gave. */
+  async waits(what, fn, arg, options) {
+    return until(what, () => this.evaluate(fn, arg), options);
   }
 
   state() {

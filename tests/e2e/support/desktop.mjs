@@ -106,12 +106,20 @@ export class Desktop {
   /** A terminal over the whole screen that writes each line typed into it to a file. Gives the file. */
   async startTyping() {
     const file = path.join(tempDir(this.t), 'typed');
-    this.start('xterm', ['-geometry', '200x100+0+0', '-bw', '0', '-u8', '-e', '/bin/sh', '-c', 'exec cat >"$0"', file]);
+    this.start('xterm', ['-geometry', '200x100+0+0', '-bw', '0', '-u8', '-e', '/bin/sh', '-c', 'exec cat >"$0"', file], { env: { ...this.env, LC_ALL: 'C.UTF-8' } });
     await until('the terminal', async () => {
       const { code, stdout } = await run(this.t, 'xdotool', ['search', '--onlyvisible', '--class', 'XTerm'], { env: this.env });
       return code === 0 && stdout.trim() !== '';
     });
     return file;
+  }
+
+  /** A window over the whole screen that sees every key. Gives a function: the keys so far, `+Alt_L` down, `-Alt_L` up. */
+  async startKeyWitness() {
+    const { width, height } = await this.picture();
+    const witness = this.start('xev', ['-geometry', `${width}x${height}+0+0`, '-bw', '0', '-event', 'keyboard']);
+    await until('the window of xev', async () => (await run(this.t, 'xdotool', ['search', '--onlyvisible', '--name', 'Event Tester'], { env: this.env })).code === 0);
+    return () => [...witness.output.matchAll(/^Key(Press|Release) event[^]*?\(keysym 0x[0-9a-f]+, (\w+)\)/gm)].map(([, kind, name]) => (kind === 'Press' ? '+' : '-') + name);
   }
 
   /** Where the pointer is. */
