@@ -136,8 +136,7 @@ export function pageScenarios(launch) {
       let from = 0;
       const arrives = async (expected) => {
         await until(`the keys ${expected}`, () => keys().length >= from + expected.split(' ').length, { last: () => keys().slice(from).join(' ') });
-        const plain = { XF86Switch_VT_1: 'F1', XF86Switch_VT_12: 'F12', Sys_Req: 'Print', Meta_L: 'Alt_L' };
-        assert.equal(keys().slice(from).map((key) => key[0] + (plain[key.slice(1)] ?? key.slice(1))).join(' '), expected);
+        assert.equal(keys().slice(from).join(' '), expected);
         from = keys().length;
       };
       await panel(page, 'keys');
@@ -153,9 +152,6 @@ export function pageScenarios(launch) {
         await page.click(selector);
         await arrives(expected);
       }
-      await page.click('#keys-panel summary');
-      await page.click('[data-keys="Ctrl+Alt+F12"]');
-      await arrives('+Control_L +Alt_L +F12 -F12 -Alt_L -Control_L');
       for (const [id, name] of [['ctrl', 'Control_L'], ['alt', 'Alt_L'], ['shift', 'Shift_L'], ['windows', 'Super_L']]) {
         await page.click(`#hold-${id}`);
         await arrives(`+${name}`);
@@ -331,19 +327,43 @@ export function pageScenarios(launch) {
   });
 
   test('the letters of a German and a Japanese keyboard arrive', async (t) => {
+    const witnessed = await openConnected(t, machineProxy);
+    machine.seen.keys.length = 0;
+    await witnessed.key('ß', 'Minus');
+    await witnessed.key('日', 'KeyA');
+    const numbers = [[0xdf, true], [0xdf, false], [0x10065e5, true], [0x10065e5, false]];
+    await until('both letters', () => machine.seen.keys.length >= 4, { last: () => JSON.stringify(machine.seen.keys) });
+    assert.deepEqual(machine.seen.keys, numbers);
+
+    // Into a real terminal. The x comes first: it misses the first key of all when the server has to invent a key for it.
     const own = await startTigerVnc(t, { width: 800, height: 600 });
     const file = await own.startTyping();
     const page = await openConnected(t, await Proxy.start(t, own.port));
     const box = await page.canvasBox();
     await page.mouse.click(Math.round(box.left + 200), Math.round(box.top + 200));
     const letters = [
-      ['ä', 'Quote'], ['ö', 'Semicolon'], ['ü', 'BracketLeft'], ['ß', 'Minus'], ['Ä', 'Quote'], ['€', 'KeyE'], ['@', 'KeyQ'], ['z', 'KeyY'],
+      ['x', 'KeyX'], ['ä', 'Quote'], ['ö', 'Semicolon'], ['ü', 'BracketLeft'], ['ß', 'Minus'], ['Ä', 'Quote'], ['€', 'KeyE'], ['@', 'KeyQ'], ['z', 'KeyY'],
       ['日', 'KeyA'], ['本', 'KeyB'], ['ひ', 'KeyV'], ['カ', 'KeyT'], ['¥', 'IntlYen'],
     ];
     for (const [key, code] of letters) await page.key(key, code);
     await page.press('Enter');
     const expected = `${letters.map(([key]) => key).join('')}\n`;
     await until(`${expected.trim()} in the terminal`, () => readFileSync(file, 'utf8') === expected, { last: () => JSON.stringify(readFileSync(file, 'utf8')) });
+  });
+
+  test('Ctrl+Alt+F1 to F12 are sent', async (t) => {
+    const page = await openConnected(t, machineProxy);
+    await panel(page, 'keys');
+    await page.click('#keys-panel summary');
+    machine.seen.keys.length = 0;
+    const expected = [];
+    for (let number = 1; number <= 12; number++) {
+      await page.click(`[data-keys="Ctrl+Alt+F${number}"]`);
+      const chord = [0xffe3, 0xffe9, 0xffbd + number];
+      expected.push(...chord.map((key) => [key, true]), ...chord.reverse().map((key) => [key, false]));
+    }
+    await until('all of them', () => machine.seen.keys.length >= expected.length, { last: () => JSON.stringify(machine.seen.keys) });
+    assert.deepEqual(machine.seen.keys, expected);
   });
 
   test('quality, compression, shared and repeaterID are what the server is told; show_dot draws a dot', async (t) => {
@@ -602,5 +622,5 @@ export function pageScenarios(launch) {
     await endsWith(wrong, 'password');
   });
 
-  return { open, openConnected, panel, dialog, endsWith, proxies: () => ({ proxy, machineProxy, desktop }), browser: () => browser };
+  return { scope, browser: () => browser, openConnected, panel, visible };
 }

@@ -112,9 +112,10 @@ export async function startReverseProxy(t, port, prefix, { refuse } = {}) {
   server.on('upgrade', (request, socket) => {
     socket.on('error', () => {});
     if (refuse) return socket.end(`HTTP/1.1 ${refuse}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
-    forward(request, (to) => to.on('upgrade', (answer, upstream) => {
+    forward(request, (to) => to.on('upgrade', (answer, upstream, first) => {
       const lines = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}\r\n`);
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`);
+      socket.write(first);
       upstream.on('error', () => socket.destroy());
       upstream.pipe(socket).pipe(upstream);
     })).end();
