@@ -33,14 +33,18 @@ test.before(async () => {
   proxies = await startStateProxies(scope);
 });
 
-for (const [label, how] of looks) {
-  test(`${label}: axe-core finds nothing on any card or panel`, async () => {
+for (const [label, how] of looks.filter(([, { dark }]) => !dark)) {
+  test(`${label.replace('-light', '')}, light and dark: axe-core finds nothing on any card or panel`, async () => {
     const found = {};
     let count = 0;
     await visitStates(browser(), proxies, how, async (name, page) => {
       count += 1;
-      const list = await violations(page);
-      if (list.length > 0) found[name] = list;
+      for (const colorScheme of ['light', 'dark']) {
+        await page.page.emulateMedia({ colorScheme });
+        const list = await violations(page);
+        if (list.length > 0) found[`${name}, ${colorScheme}`] = list;
+      }
+      await page.page.emulateMedia({ colorScheme: 'light' });
     });
     assert.deepEqual(found, {});
     assert.ok(count >= 18, `${count} states`);
