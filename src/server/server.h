@@ -1,7 +1,6 @@
 // The daemon in the foreground: listeners, sessions, and the signals that end it.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <vector>
 

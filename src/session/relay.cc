@@ -31,11 +31,16 @@ void Relay::take_early(Bytes bytes) {
 void Relay::attach(io::Stream& target) { target_ = &target; }
 
 void Relay::close(CloseReason reason, std::string_view detail) {
-  if (down_ != Flow::Open) return;
   const CloseRow& why = row(reason);
-  std::string text(detail.empty() ? why.text : detail);
-  note_ending(text, why.code);
-  close_due_ = {why.code, std::move(text)};
+  const std::string_view text = detail.empty() ? why.text : detail;
+  begin_close(why.code, std::string(text), text);
+}
+
+// The one way into the downstream end: what is logged, what goes into the Close frame. The first counts.
+void Relay::begin_close(ws::CloseCode code, std::string ending, std::string_view reason) {
+  if (down_ != Flow::Open) return;
+  note_ending(std::move(ending), code);
+  close_due_ = {code, std::string(reason)};
   down_ = Flow::Draining;
 }
 
@@ -117,9 +122,7 @@ bool Relay::handle(Event event) {
     case Event::Close: client_closed(decoder_.control()); return false;
     case Event::Bad: {
       const std::string text = std::string("bad frame: ") + decoder_.error();
-      note_ending(text, decoder_.close_code());
-      if (down_ == Flow::Open) close_due_ = {decoder_.close_code(), text};
-      if (down_ == Flow::Open) down_ = Flow::Draining;
+      begin_close(decoder_.close_code(), text, text);
       up_ = Flow::Draining;
       return false;
     }
@@ -131,18 +134,10 @@ void Relay::client_closed(Bytes payload) {
   up_ = Flow::Draining;
   ws::ClosePayload close;
   const ws::CloseCode fault = ws::parse_close(payload, close);
-  if (down_ != Flow::Open) return;  // this answers our Close
-  down_ = Flow::Draining;
-  if (fault != ws::CloseCode::None) {
-    const char* text = "bad Close frame";
-    note_ending(text, fault);
-    close_due_ = {fault, text};
-    return;
-  }
-  note_ending(std::string(row(CloseReason::ClientClosed).text) +
-                  (close.reason.empty() ? "" : ": " + std::string(close.reason)),
-              close.code);
-  close_due_ = {close.code, std::string(close.reason)};
+  if (fault != ws::CloseCode::None) return begin_close(fault, "bad Close frame", "bad Close frame");
+  std::string ending(row(CloseReason::ClientClosed).text);
+  if (!close.reason.empty()) ending.append(": ").append(close.reason);
+  begin_close(close.code, std::move(ending), close.reason);  // nothing, if this answers our Close
 }
 
 // Nothing more reaches the client. What it sent before may still be in the kernel: reading goes on until

@@ -93,6 +93,7 @@ class Relay {
   void append_due_control();
   void client_closed(Bytes payload);
   void client_unwritable(const std::string& how);
+  void begin_close(ws::CloseCode code, std::string ending, std::string_view reason);
   void note_ending(std::string text, ws::CloseCode code);
   [[nodiscard]] bool discards_target() const;
 

@@ -248,8 +248,10 @@ Step Session::linger() {
 
 // --- from phase to phase ---
 
-Step Session::enter(Phase next) {  // the only place phase_ changes, but for finish()
-  log::debug("%s %s -> %s", tag().c_str(), name(phase_), name(next));
+Step Session::enter(Phase next) {         // the only place phase_ changes, but for finish()
+  if (log::enabled(log::Level::Debug)) {  // the tag is not put together for nothing
+    log::debug("%s %s -> %s", tag().c_str(), name(phase_), name(next));
+  }
   phase_ = next;
   switch (next) {
     case Phase::Respond:
