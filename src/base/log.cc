@@ -1,93 +1,101 @@
 #include "base/log.h"
 
-#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
-#include <ctime>
+#include <utility>
+
+#include "base/log_format.h"
+#include "base/log_output.h"
 
 namespace wsproxy::log {
 namespace {
 
 Level threshold = Level::Info;
-int sink = STDERR_FILENO;
-std::uint64_t lost = 0;
 
-constexpr std::size_t kMaxLine =
-    4000;  // under PIPE_BUF with what is put around it: one atomic write
-constexpr std::array kNames = {"error", "warning", "info", "debug"};
+struct Slot {
+  std::unique_ptr<Sink> sink;
+  std::uint64_t lost = 0;
+};
 
-// A pipe, socket or terminal that polls writable takes PIPE_BUF bytes at once. O_NONBLOCK would do
-// too, but the flag belongs to everyone who shares the terminal, our parent shell among them.
-bool write_line(std::string_view line) {
-  pollfd poll_fd{sink, POLLOUT, 0};
-  if (::poll(&poll_fd, 1, 0) != 1 || (poll_fd.revents & POLLOUT) == 0) return false;
-  return ::write(sink, line.data(), line.size()) >= 0;
+std::vector<Slot> slots_of(std::vector<std::unique_ptr<Sink>> sinks) {
+  std::vector<Slot> slots;
+  for (auto& sink : sinks) slots.push_back({std::move(sink)});
+  return slots;
 }
 
-std::string timestamp() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  ::gmtime_r(&now.tv_sec, &utc);
-  std::array<char, 64> text{};
-  const std::size_t n = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(text.data() + n, text.size() - n, ".%03dZ",
-                static_cast<int>(now.tv_nsec / 1000000));
-  return text.data();
+std::vector<std::unique_ptr<Sink>> only(int fd) {
+  std::vector<std::unique_ptr<Sink>> sinks;
+  sinks.push_back(
+      std::make_unique<OutputSink>(Format::Text, std::make_unique<DescriptorOutput>(fd)));
+  return sinks;
 }
 
-// Appends `c` to `out`, printable or as \xHH.
-void put(std::string& out, char c, bool quote_too) {
-  const auto byte = static_cast<unsigned char>(c);
-  const bool plain = byte >= 0x20 && byte < 0x7f && !(quote_too && (c == '"' || c == '\\'));
-  if (plain) {
-    out += c;
-    return;
+std::vector<Slot>& slots() {
+  static std::vector<Slot> all = slots_of(only(STDERR_FILENO));
+  return all;
+}
+
+void deliver(Slot& slot, const Record& record) {
+  if (slot.lost > 0) {
+    const std::string gap =
+        std::to_string(slot.lost) + " log lines lost: " + std::string(slot.sink->loss());
+    if (!slot.sink->write({Level::Warning, gap, record.time, {}})) {
+      ++slot.lost;
+      return;
+    }
+    slot.lost = 0;
   }
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+  if (!slot.sink->write(record)) ++slot.lost;
 }
 
-void format_and_write(Level level, const char* format, va_list arguments) {
+// What a sink has to say of itself goes to the others: it cannot be relied on to say it.
+void pass_on_troubles(const Record& record) {
+  for (Slot& troubled : slots()) {
+    const std::string trouble = troubled.sink->take_trouble();
+    if (trouble.empty()) continue;
+    for (Slot& slot : slots()) {
+      if (&slot != &troubled) deliver(slot, {Level::Error, trouble, record.time, {}});
+    }
+  }
+}
+
+void format_and_write(Level level, std::span<const Field> fields, const char* format,
+                      va_list arguments) {
   if (!enabled(level)) return;
-  std::array<char, kMaxLine> text{};
+  std::array<char, kMaxText> text{};
   const int n = std::vsnprintf(text.data(), text.size(), format, arguments);
   if (n < 0) return;
-  write(level, {text.data(), std::min(static_cast<std::size_t>(n), text.size() - 1)});
+  write(level, {text.data(), std::min(static_cast<std::size_t>(n), text.size() - 1)}, fields);
 }
 
 }  // namespace
 
 void set_level(Level level) { threshold = level; }
 bool enabled(Level level) { return level <= threshold; }
-void set_fd(int fd) { sink = fd; }
+void set_sinks(std::vector<std::unique_ptr<Sink>> sinks) { slots() = slots_of(std::move(sinks)); }
+void set_fd(int fd) { set_sinks(only(fd)); }
 
-void write(Level level, std::string_view text) {
-  if (!enabled(level)) return;
-  std::string line = timestamp() + " " + kNames[static_cast<std::size_t>(level)] + " ";
-  line += printable(text.substr(0, kMaxLine)).substr(0, kMaxLine);
-  line += '\n';
-  if (lost > 0) {
-    const std::string gap = timestamp() + " warning " + std::to_string(lost) +
-                            " log lines lost: the reader is too slow\n";
-    if (!write_line(gap)) {
-      ++lost;
-      return;
-    }
-    lost = 0;
-  }
-  if (!write_line(line)) ++lost;
+void reopen() {
+  for (const Slot& slot : slots()) slot.sink->reopen();
 }
 
-#define WSPROXY_LOG_FUNCTION(name, level)       \
-  void name(const char* format, ...) {          \
-    va_list arguments;                          \
-    va_start(arguments, format);                \
-    format_and_write(level, format, arguments); \
-    va_end(arguments);                          \
+void write(Level level, std::string_view text, std::span<const Field> fields) {
+  if (!enabled(level)) return;
+  const Record record{level, text.substr(0, kMaxText), std::chrono::system_clock::now(), fields};
+  for (Slot& slot : slots()) deliver(slot, record);
+  pass_on_troubles(record);
+}
+
+#define WSPROXY_LOG_FUNCTION(name, level)           \
+  void name(const char* format, ...) {              \
+    va_list arguments;                              \
+    va_start(arguments, format);                    \
+    format_and_write(level, {}, format, arguments); \
+    va_end(arguments);                              \
   }
 WSPROXY_LOG_FUNCTION(error, Level::Error)
 WSPROXY_LOG_FUNCTION(warning, Level::Warning)
@@ -95,18 +103,11 @@ WSPROXY_LOG_FUNCTION(info, Level::Info)
 WSPROXY_LOG_FUNCTION(debug, Level::Debug)
 #undef WSPROXY_LOG_FUNCTION
 
-std::string printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) put(out, c, false);
-  return out;
-}
-
-std::string escape(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) put(out, c, true);
-  return out;
+void info(std::span<const Field> fields, const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  format_and_write(Level::Info, fields, format, arguments);
+  va_end(arguments);
 }
 
 }  // namespace wsproxy::log

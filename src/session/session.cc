@@ -185,9 +185,11 @@ Step Session::authorize() {
 
 Step Session::upgrade() {
   const Opening& opening = *opening_;
-  log::info("%s open target=%s path=\"%s\" tls=%s", tag().c_str(),
-            settings_->target.to_string().c_str(), for_log(opening.head.path).c_str(),
-            secure_ ? "yes" : "no");
+  const std::string target = settings_->target.to_string();
+  const std::array fields = {log::Field{"session", id_}, log::Field{"client", peer_},
+                             log::Field{"target", target}, log::Field{"path", opening.head.path}};
+  log::info(fields, "%s open target=%s path=\"%s\" tls=%s", tag().c_str(), target.c_str(),
+            for_log(opening.head.path).c_str(), secure_ ? "yes" : "no");
   session_logged_ = true;
   relay_ = std::make_unique<Relay>(*client_, opening.upgrade.payload, machinery_.pool,
                                    machinery_.scratch);
@@ -435,10 +437,21 @@ void Session::log_end() {
   if (!reason.empty() && !ending_.empty()) reason += "; ";
   reason += ending_;
   const std::chrono::duration<double> duration = machinery_.loop.clock().now() - began_;
-  log::info("%s closed reason=\"%s\" code=%u to_target=%" PRIu64 " to_client=%" PRIu64
+  const auto code = static_cast<unsigned>(relay_->ending_code());
+  const std::string target = settings_->target.to_string();
+  const std::array fields = {log::Field{"session", id_},
+                             log::Field{"client", peer_},
+                             log::Field{"target", target},
+                             log::Field{"reason", reason},
+                             log::Field{"close_code", std::uint64_t{code}},
+                             log::Field{"bytes_to_target", relay_->bytes_to_target()},
+                             log::Field{"bytes_to_client", relay_->bytes_to_client()},
+                             log::Field{"duration", duration.count()}};
+  log::info(fields,
+            "%s closed reason=\"%s\" code=%u to_target=%" PRIu64 " to_client=%" PRIu64
             " duration=%.3fs",
-            tag().c_str(), for_log(reason).c_str(), static_cast<unsigned>(relay_->ending_code()),
-            relay_->bytes_to_target(), relay_->bytes_to_client(), duration.count());
+            tag().c_str(), for_log(reason).c_str(), code, relay_->bytes_to_target(),
+            relay_->bytes_to_client(), duration.count());
 }
 
 }  // namespace wsproxy::session
