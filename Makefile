@@ -42,6 +42,13 @@ compile_flags := -std=c++23 -Isrc -I$(page) $(warnings) $(hardening) $(optimize_
 link_flags := $(filter -fsanitize% --coverage,$(optimize_$(BUILD))) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 libs := -lssl -lcrypto
 
+# sockets from systemd and its watchdog; WITH_SYSTEMD=0 builds without
+WITH_SYSTEMD ?= $(shell pkg-config --exists libsystemd && echo 1 || echo 0)
+ifeq ($(WITH_SYSTEMD),1)
+compile_flags += -DWSPROXY_SYSTEMD $(shell pkg-config --cflags libsystemd)
+libs += $(shell pkg-config --libs libsystemd)
+endif
+
 # --- files -----------------------------------------------------------------------------------------
 
 sources := $(sort $(shell find src -name '*.cc' -not -path '*/node_modules/*'))
