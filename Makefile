@@ -189,7 +189,7 @@ format: deps-lint
 
 # --- man page: its OPTIONS come from the option table -----------------------------------------------
 
-$(out)/write_man: $(out)/src/config/help.o $(out)/src/config/options.o $(out)/write_man.o
+$(out)/write_man: $(patsubst src/%.cc,$(out)/src/%.o,$(wildcard src/config/*.cc src/base/*.cc)) $(out)/write_man.o
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^
 $(out)/write_man.o: scripts/write_man.cc src/config/help.h

@@ -9,6 +9,7 @@ namespace wsproxy {
 
 enum class Errc {
   Usage,        ///< the command line is wrong (exit status 2)
+  Config,       ///< the configuration file is wrong (exit status 78)
   Invalid,      ///< input of any other kind that cannot be used
   Io,           ///< a system call failed; `Error::sys` has its errno
   Refused,      ///< the peer answered, and said no

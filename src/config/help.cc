@@ -29,13 +29,11 @@ void wrap(std::string& out, std::size_t column, std::string_view text) {
   out += '\n';
 }
 
+// What counts when the option is not given; empty where that goes without saying.
 std::string default_of(const Option& option) {
-  const Config standard;
-  if (const auto* text = std::get_if<std::string Config::*>(&option.member)) return standard.**text;
-  if (const auto* seconds = std::get_if<std::chrono::seconds Config::*>(&option.member)) {
-    return std::to_string((standard.**seconds).count());
-  }
-  return "";
+  if (option.is_switch()) return "";
+  const auto values = values_of(Config{}, option);
+  return values.empty() ? "" : values.front();
 }
 
 std::string sentence(const Option& option) {
@@ -72,6 +70,7 @@ std::string help_text() {
       "\n"
       "Options:\n";
   for (const Option& option : options()) {
+    if (option.has(kFile)) continue;
     std::string names = option.letter != 0 ? std::string("  -") + option.letter + ", " : "      ";
     names += "--" + std::string(option.name);
     if (!option.value.empty()) names += " " + std::string(option.value);
@@ -97,6 +96,7 @@ std::string help_text() {
 std::string man_options() {
   std::string out = ".Bl -tag -width Ds\n";
   for (const Option& option : options()) {
+    if (option.has(kFile)) continue;
     out += ".It ";
     if (option.letter != 0) out += std::string("Fl ") + option.letter + " , ";
     out += "Fl Fl " + escape_mdoc(option.name);

@@ -1,48 +1,344 @@
 #include "config/options.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+
+#include "base/check.h"
+#include "config/listen_address.h"
 
 namespace wsproxy::config {
 namespace {
 
+constexpr int kYears = 10 * 365 * 86400;  // "never", for everybody who wants a number
+
+using enum Group;
+
 constexpr std::array kOptions = {
     // clang-format off
-    Option{"cert", 0, "FILE", &Config::cert, 0, 0, Reload::NewSessions,
+    Option{Listening, "listen", 0, "ADDRESS", &Config::listen, 0, 0, Reload::Restart, kPlain,
+           "Listen on this address: [ADDR:]PORT, unix:PATH, fd:N for a listening socket that is open "
+           "already, or systemd for all sockets that the service manager passes. May be repeated"},
+    Option{Listening, "unix-listen", 0, "PATH", &Config::unix_listen, 0, 0, Reload::Restart, kWebsockify,
+           "Listen on this Unix socket, the same as --listen unix:PATH"},
+    Option{Listening, "unix-listen-mode", 0, "MODE", &Config::unix_listen_mode, 0, 0777, Reload::Restart, kWebsockify,
+           "Give Unix sockets these permissions, in octal"},
+    Option{Listening, "inetd", 0, "", &Config::inetd, 0, 0, Reload::Restart, kWebsockify,
+           "Standard input is the listening socket, the same as --listen fd:0"},
+    Option{Listening, "handshake-timeout", 0, "SECONDS", &Config::handshake_timeout, 1, 3600, Reload::NewSessions, kPlain,
+           "Give up on a client whose request is not complete after this long"},
+
+    Option{Target, "target", 0, "TARGET", &Config::target, 0, 0, Reload::NewSessions, kPlain,
+           "Relay to this VNC server: HOST:PORT, [IPV6]:PORT or unix:PATH"},
+    Option{Target, "unix-target", 0, "PATH", &Config::unix_target, 0, 0, Reload::NewSessions, kWebsockify,
+           "Relay to this Unix socket, the same as --target unix:PATH"},
+    Option{Target, "wrap", 0, "ARGUMENT", &Config::wrap, 0, 0, Reload::Restart, kFile,
+           "Run this program and relay to it: one line for its name and one for each of its arguments, "
+           "as behind -- on the command line"},
+    Option{Target, "wrap-mode", 0, "exit|ignore|respawn", &Config::wrap_mode, 0, 0, Reload::Restart, kWebsockify,
+           "When the program behind -- ends: exit as well, do nothing, or run it again"},
+    Option{Target, "lookup-timeout", 0, "SECONDS", &Config::lookup_timeout, 1, 3600, Reload::NewSessions, kPlain,
+           "Give up looking up the target's name after this long"},
+    Option{Target, "connect-timeout", 0, "SECONDS", &Config::connect_timeout, 1, 3600, Reload::NewSessions, kPlain,
+           "Give up connecting to the target after this long, all its addresses together"},
+    Option{Target, "ssl-target", 0, "", &Config::ssl_target, 0, 0, Reload::NewSessions, kWebsockify,
+           "Speak TLS with the target, and check its certificate and name"},
+    Option{Target, "ssl-target-ca", 0, "FILE", &Config::ssl_target_ca, 0, 0, Reload::NewSessions, kPlain,
+           "Trust the authorities in this PEM file for the target, in place of the system's"},
+    Option{Target, "ssl-target-pin", 0, "SHA256", &Config::ssl_target_pin, 0, 0, Reload::NewSessions, kPlain,
+           "Trust the target's certificate if this is its SHA-256 fingerprint in hexadecimal, whoever "
+           "has signed it"},
+    Option{Target, "ssl-target-insecure", 0, "", &Config::ssl_target_insecure, 0, 0, Reload::NewSessions, kPlain,
+           "Take any certificate from the target: keeps out listeners, but no impostors"},
+    Option{Target, "ssl-target-cert", 0, "FILE", &Config::ssl_target_cert, 0, 0, Reload::NewSessions, kPlain,
+           "Show the target the certificate in this PEM file"},
+    Option{Target, "ssl-target-key", 0, "FILE", &Config::ssl_target_key, 0, 0, Reload::NewSessions, kPlain,
+           "Read the key for it from this PEM file; by default it is in the certificate's file"},
+
+    Option{Tls, "cert", 0, "FILE", &Config::cert, 0, 0, Reload::NewSessions, kWebsockify,
            "Offer TLS with the certificate chain in this PEM file; without it only plain connections "
            "are served. With --ssl-only alone it is self.pem"},
-    Option{"key", 0, "FILE", &Config::key, 0, 0, Reload::NewSessions,
+    Option{Tls, "key", 0, "FILE", &Config::key, 0, 0, Reload::NewSessions, kWebsockify,
            "Read the private key from this PEM file; by default it is in the certificate's file"},
-    Option{"ssl-only", 0, "", &Config::ssl_only, 0, 0, Reload::NewSessions,
+    Option{Tls, "key-password", 0, "PASSWORD", &Config::key_password, 0, 0, Reload::NewSessions, kWebsockify | kSecret,
+           "The key's password; everybody on this machine can read it on the command line"},
+    Option{Tls, "key-password-file", 0, "FILE", &Config::key_password_file, 0, 0, Reload::NewSessions, kPlain,
+           "Read the key's password from the first line of this file"},
+    Option{Tls, "ssl-only", 0, "", &Config::ssl_only, 0, 0, Reload::NewSessions, kWebsockify,
            "Refuse connections without TLS"},
-    Option{"web", 0, "DIR", &Config::web, 0, 0, Reload::Restart,
+    Option{Tls, "ssl-version", 0, "default|tlsv1_1|tlsv1_2|tlsv1_3", &Config::ssl_version, 0, 0, Reload::NewSessions, kWebsockify,
+           "Speak no older version of TLS than this; by default 1.2 and 1.3"},
+    Option{Tls, "ssl-ciphers", 0, "LIST", &Config::ssl_ciphers, 0, 0, Reload::NewSessions, kWebsockify,
+           "Allow these ciphers up to TLS 1.2, written as OpenSSL does"},
+    Option{Tls, "ssl-ciphersuites", 0, "LIST", &Config::ssl_ciphersuites, 0, 0, Reload::NewSessions, kPlain,
+           "Allow these ciphers in TLS 1.3, written as OpenSSL does"},
+    Option{Tls, "verify-client", 0, "", &Config::verify_client, 0, 0, Reload::NewSessions, kWebsockify,
+           "Serve only clients with a certificate; needs --ssl-only"},
+    Option{Tls, "cafile", 0, "FILE", &Config::cafile, 0, 0, Reload::NewSessions, kWebsockify,
+           "Trust the authorities in this PEM file for clients' certificates, in place of the system's"},
+
+    Option{Pages, "web", 0, "DIR", &Config::web, 0, 0, Reload::NewSessions, kWebsockify,
            "Serve the files of this directory in place of the built-in page"},
-    Option{"frame-ancestors", 0, "SOURCES", &Config::frame_ancestors, 0, 0, Reload::NewSessions,
+    Option{Pages, "frame-ancestors", 0, "SOURCES", &Config::frame_ancestors, 0, 0, Reload::NewSessions, kPlain,
            "Let pages of these origins show the built-in page in a frame, such as \"'self' "
            "https://portal.example\"; 'none' for nobody, * for everybody"},
-    Option{"handshake-timeout", 0, "SECONDS", &Config::handshake_timeout, 1, 3600, Reload::NewSessions,
-           "Give up on a client whose request is not complete after this long"},
-    Option{"lookup-timeout", 0, "SECONDS", &Config::lookup_timeout, 1, 3600, Reload::NewSessions,
-           "Give up looking up the target's name after this long"},
-    Option{"connect-timeout", 0, "SECONDS", &Config::connect_timeout, 1, 3600, Reload::NewSessions,
-           "Give up connecting to the target after this long, all its addresses together"},
-    Option{"drain-timeout", 0, "SECONDS", &Config::drain_timeout, 1, 3600, Reload::NewSessions,
+    Option{Pages, "send-timeout", 0, "SECONDS", &Config::send_timeout, 1, 3600, Reload::NewSessions, kPlain,
+           "Give up on a client that takes nothing of a page or file for this long"},
+
+    Option{Sessions, "max-sessions", 0, "NUMBER", &Config::max_sessions, 0, 1000000, Reload::NewSessions, kPlain,
+           "Serve no more clients at a time; 0 for as many as descriptors allow"},
+    Option{Sessions, "heartbeat", 0, "SECONDS", &Config::heartbeat, 0, 86400, Reload::NewSessions, kWebsockify,
+           "Ping a client that has been quiet for this long, and hang up when it does not answer; 0 for never"},
+    Option{Sessions, "drain-timeout", 0, "SECONDS", &Config::drain_timeout, 1, 3600, Reload::NewSessions, kPlain,
            "When one side has closed, let what it had sent reach the other for at most this long "
            "without progress"},
-    Option{"send-timeout", 0, "SECONDS", &Config::send_timeout, 1, 3600, Reload::NewSessions,
-           "Give up on a client that takes nothing of a page or file for this long"},
-    Option{"foreground", 'f', "", &Config::foreground, 0, 0, Reload::Restart,
+    Option{Sessions, "run-once", 0, "", &Config::run_once, 0, 0, Reload::Restart, kWebsockify,
+           "Exit when the first session has ended"},
+    Option{Sessions, "timeout", 0, "SECONDS", &Config::timeout, 0, kYears, Reload::Restart, kWebsockify,
+           "Stop listening this long after the start, and exit with the last session; 0 for never"},
+    Option{Sessions, "idle-timeout", 0, "SECONDS", &Config::idle_timeout, 0, kYears, Reload::Restart, kWebsockify,
+           "Exit when there has been no session for this long; 0 for never"},
+    Option{Sessions, "record", 0, "FILE", &Config::record, 0, 0, Reload::NewSessions, kWebsockify,
+           "Record every session to this file with a number behind its name, for noVNC's player; "
+           "everything typed is in it"},
+
+    Option{Service, "config", 0, "FILE", &Config::config, 0, 0, Reload::Restart, kCommandLine,
+           "Read options from this file, see wsproxy.conf(5); by default from "
+           "/etc/wsproxy/wsproxy.conf when it exists. The command line wins"},
+    Option{Service, "check", 0, "", &Config::check, 0, 0, Reload::Restart, kCommandLine,
+           "Check the configuration, the files it names and its addresses, and exit"},
+    Option{Service, "dump-config", 0, "", &Config::dump_config, 0, 0, Reload::Restart, kCommandLine,
+           "Print the configuration in effect as a configuration file, and exit"},
+    Option{Service, "daemon", 'D', "", &Config::daemon, 0, 0, Reload::Restart, kWebsockify,
+           "Go into the background once everything is ready"},
+    Option{Service, "foreground", 'f', "", &Config::foreground, 0, 0, Reload::Restart, kCommandLine,
            "Stay in the foreground, as is the default"},
-    Option{"verbose", 'v', "", &Config::verbose, 0, 0, Reload::NewSessions,
-           "Log requests and the steps of every session as well"},
-    Option{"help", 'h', "", &Config::help, 0, 0, Reload::Restart,
+    Option{Service, "pid-file", 0, "FILE", &Config::pid_file, 0, 0, Reload::Restart, kPlain,
+           "Write the process's number to this file, and remove it at the end"},
+    Option{Service, "user", 0, "NAME", &Config::user, 0, 0, Reload::Restart, kPlain,
+           "Become this user once ports, keys and logs are open"},
+    Option{Service, "group", 0, "NAME", &Config::group, 0, 0, Reload::Restart, kPlain,
+           "Become this group; by default the user's own"},
+    Option{Service, "chroot", 0, "DIR", &Config::chroot, 0, 0, Reload::Restart, kPlain,
+           "See nothing of the file system but this directory from then on"},
+    Option{Service, "help", 'h', "", &Config::help, 0, 0, Reload::Restart, kWebsockify | kCommandLine,
            "Print this help and exit"},
-    Option{"version", 0, "", &Config::version, 0, 0, Reload::Restart,
+    Option{Service, "version", 0, "", &Config::version, 0, 0, Reload::Restart, kCommandLine,
            "Print the version and exit"},
+
+    Option{Logging, "log-level", 0, "error|warning|info|debug", &Config::log_level, 0, 0, Reload::Now, kPlain,
+           "Log nothing less important than this"},
+    Option{Logging, "verbose", 'v', "", &Config::verbose, 0, 0, Reload::Now, kWebsockify,
+           "Log requests and the steps of every session as well, the same as --log-level debug"},
+    Option{Logging, "log-format", 0, "text|json", &Config::log_format, 0, 0, Reload::Restart, kPlain,
+           "Write log lines for people or for programs"},
+    Option{Logging, "log-file", 0, "FILE", &Config::log_file, 0, 0, Reload::Restart, kWebsockify,
+           "Append log lines to this file in place of standard error; SIGUSR1 opens it anew"},
+    Option{Logging, "syslog", 0, "ADDRESS", &Config::syslog, 0, 0, Reload::Restart, kWebsockify,
+           "Send log lines to syslog as well: HOST:PORT over UDP, or the path of a socket such as /dev/log"},
+    Option{Logging, "legacy-syslog", 0, "", &Config::legacy_syslog, 0, 0, Reload::Restart, kWebsockify,
+           "Send them in the old format without a time, for servers that do not know RFC 5424"},
+    Option{Logging, "access-log", 0, "FILE", &Config::access_log, 0, 0, Reload::Restart, kPlain,
+           "Append a line for every session and page to this file; - is standard output"},
+    Option{Logging, "access-format", 0, "combined|json", &Config::access_format, 0, 0, Reload::Restart, kPlain,
+           "Write those lines as web servers do, or as JSON"},
+
+    Option{Websockify, "prefer-ipv6", '6', "", &Config::prefer_ipv6, 0, 0, Reload::Restart, kWebsockify,
+           "Nothing to do: both families are listened on, and all addresses of a target tried"},
+    Option{Websockify, "file-only", 0, "", &Config::file_only, 0, 0, Reload::Restart, kWebsockify,
+           "Nothing to do: directories are never listed"},
+    Option{Websockify, "traffic", 0, "", &Config::traffic, 0, 0, Reload::Restart, kWebsockify,
+           "The same as --verbose: single frames are not shown",
+           "single frames are not shown; --verbose is switched on in its place"},
+    Option{Websockify, "libserver", 0, "", &Config::libserver, 0, 0, Reload::Restart, kWebsockify,
+           "Nothing to do: there is one engine only", "there is one engine only; leave it out"},
+    Option{Websockify, "auto-pong", 0, "", &Config::auto_pong, 0, 0, Reload::Restart, kWebsockify,
+           "Nothing to do: pings are always answered", "pings are always answered; leave it out"},
+    Option{Websockify, "token-plugin", 0, "NAME", &Config::token_plugin, 0, 0, Reload::NewSessions, kWebsockify | kNotYet,
+           "Not there yet"},
+    Option{Websockify, "token-source", 0, "SOURCE", &Config::token_source, 0, 0, Reload::NewSessions, kWebsockify | kNotYet,
+           "Not there yet"},
+    Option{Websockify, "target-config", 0, "FILE", &Config::target_config, 0, 0, Reload::NewSessions, kWebsockify | kNotYet,
+           "Not there yet"},
+    Option{Websockify, "host-token", 0, "", &Config::host_token, 0, 0, Reload::NewSessions, kWebsockify | kNotYet,
+           "Not there yet"},
+    Option{Websockify, "auth-plugin", 0, "NAME", &Config::auth_plugin, 0, 0, Reload::NewSessions, kWebsockify | kNotYet,
+           "Not there yet"},
+    Option{Websockify, "auth-source", 0, "SOURCE", &Config::auth_source, 0, 0, Reload::NewSessions, kWebsockify | kNotYet | kSecret,
+           "Not there yet"},
+    Option{Websockify, "web-auth", 0, "", &Config::web_auth, 0, 0, Reload::NewSessions, kWebsockify | kNotYet,
+           "Not there yet"},
     // clang-format on
+};
+
+std::unexpected<Error> bad_value(std::string_view text, const std::string& wanted) {
+  return fail(Errc::Invalid, "'" + std::string(text) + "' is not " + wanted);
+}
+
+Result<int> read_number(const Option& option, std::string_view text) {
+  int value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || value < option.min || value > option.max) {
+    return bad_value(
+        text, "a number from " + std::to_string(option.min) + " to " + std::to_string(option.max));
+  }
+  return value;
+}
+
+Result<bool> read_switch(std::string_view text) {
+  for (const std::string_view yes : {"yes", "true", "on", "1"}) {
+    if (text == yes) return true;
+  }
+  for (const std::string_view no : {"no", "false", "off", "0"}) {
+    if (text == no) return false;
+  }
+  return bad_value(text, "yes or no");
+}
+
+Result<FileMode> read_mode(const Option& option, std::string_view text) {
+  unsigned bits = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, bits, 8);
+  if (error != std::errc() || stop != end || bits > static_cast<unsigned>(option.max)) {
+    return bad_value(text, "an octal mode such as 0660");
+  }
+  return FileMode{bits};
+}
+
+std::string octal(FileMode mode) {
+  std::array<char, 12> text{};
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), mode.bits, 8);
+  std::string digits(text.data(), end);
+  return std::string(digits.size() < 4 ? 4 - digits.size() : 0, '0') + digits;
+}
+
+// Reads a value into the member that a row points to, whatever its type.
+struct Reader {
+  Config& config;
+  const Option& option;
+  std::string_view text;
+
+  template <typename T>
+  Status keep(T Config::* member, Result<T> value) const {
+    if (!value) return std::unexpected(value.error());
+    config.*member = *std::move(value);
+    return {};
+  }
+
+  Status operator()(bool Config::* member) const { return keep(member, read_switch(text)); }
+  Status operator()(FileMode Config::* member) const {
+    return keep(member, read_mode(option, text));
+  }
+  Status operator()(int Config::* member) const { return keep(member, read_number(option, text)); }
+  Status operator()(std::chrono::seconds Config::* member) const {
+    const auto number = read_number(option, text);
+    if (!number) return std::unexpected(number.error());
+    config.*member = std::chrono::seconds(*number);
+    return {};
+  }
+  Status operator()(std::string Config::* member) const {
+    if (text.empty()) return fail(Errc::Invalid, "the value is empty");
+    const auto words = choices(option);
+    if (!words.empty() && std::ranges::find(words, text) == words.end()) {
+      std::string list;
+      for (const auto word : words)
+        list += (list.empty() ? "" : word == words.back() ? " or " : ", ") + std::string(word);
+      return bad_value(text, list);
+    }
+    config.*member = text;
+    return {};
+  }
+  Status operator()(std::vector<std::string> Config::* member) const {
+    if (member == &Config::listen) {
+      if (auto address = parse_listen_address(text); !address)
+        return std::unexpected(address.error());
+    }
+    (config.*member).emplace_back(text);
+    return {};
+  }
 };
 
 }  // namespace
 
+std::string_view heading(Group group) {
+  switch (group) {
+    case Listening: return "Listening";
+    case Target: return "Target";
+    case Tls: return "TLS";
+    case Pages: return "Pages";
+    case Sessions: return "Sessions";
+    case Service: return "Service";
+    case Logging: return "Logging";
+    case Websockify: return "Accepted for websockify's sake";
+  }
+  return "";
+}
+
+bool Option::repeats() const {
+  return std::holds_alternative<std::vector<std::string> Config::*>(member);
+}
+
 std::span<const Option> options() { return kOptions; }
+
+const Option& option_named(std::string_view name) {
+  const auto found = std::ranges::find(kOptions, name, &Option::name);
+  CHECK(found != kOptions.end());
+  return *found;
+}
+
+std::vector<std::string_view> choices(const Option& option) {
+  std::vector<std::string_view> words;
+  std::string_view rest = option.value;
+  if (rest.find('|') == std::string_view::npos) return words;
+  while (true) {
+    const auto bar = rest.find('|');
+    words.push_back(rest.substr(0, bar));
+    if (bar == std::string_view::npos) return words;
+    rest.remove_prefix(bar + 1);
+  }
+}
+
+Status assign(Config& config, const Option& option, std::string_view text) {
+  return std::visit(Reader{config, option, text}, option.member);
+}
+
+std::vector<std::string> values_of(const Config& config, const Option& option) {
+  struct Writer {
+    const Config& config;
+    std::vector<std::string> operator()(bool Config::* m) const {
+      return {config.*m ? "yes" : "no"};
+    }
+    std::vector<std::string> operator()(FileMode Config::* m) const { return {octal(config.*m)}; }
+    std::vector<std::string> operator()(int Config::* m) const {
+      return {std::to_string(config.*m)};
+    }
+    std::vector<std::string> operator()(std::chrono::seconds Config::* m) const {
+      return {std::to_string((config.*m).count())};
+    }
+    std::vector<std::string> operator()(std::string Config::* m) const {
+      if ((config.*m).empty()) return {};
+      return {config.*m};
+    }
+    std::vector<std::string> operator()(std::vector<std::string> Config::* m) const {
+      return config.*m;
+    }
+  };
+  return std::visit(Writer{config}, option.member);
+}
+
+void copy(const Option& option, const Config& from, Config& to) {
+  std::visit([&](auto member) { to.*member = from.*member; }, option.member);
+}
+
+std::vector<Change> describe_changes(const Config& before, const Config& after) {
+  std::vector<Change> changes;
+  for (const Option& option : kOptions) {
+    const bool same =
+        std::visit([&](auto member) { return before.*member == after.*member; }, option.member);
+    if (!same) changes.push_back({option.name, option.reload});
+  }
+  return changes;
+}
 
 }  // namespace wsproxy::config

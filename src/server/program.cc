@@ -17,6 +17,7 @@ namespace {
 constexpr int kOk = 0;
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
+constexpr int kConfig = 78;  // EX_CONFIG of sysexits.h
 
 // Output that somebody waits for: a full disk or closed pipe is an error like any other.
 int print(const std::string& text) {
@@ -44,6 +45,7 @@ void raise_descriptor_limit() {
 
 int report(const Error& error) {
   std::fprintf(stderr, "wsproxy: %s\n", log::printable(error.message()).c_str());
+  if (error.code == Errc::Config) return kConfig;
   if (error.code != Errc::Usage) return kFailure;
   std::fprintf(stderr, "Usage: %s\nTry 'wsproxy --help'.\n", config::usage_line().c_str());
   return kUsage;

@@ -5,6 +5,7 @@
 
 #include "access/target.h"
 #include "base/log.h"
+#include "config/listen_address.h"
 #include "io/plain_stream.h"
 #include "server/version.h"
 #include "web/page.h"
@@ -72,11 +73,17 @@ Status Server::prepare(const config::Config& config) {
   auto settings = make_settings(config);
   if (!settings) return std::unexpected(settings.error());
   settings_ = std::move(*settings);
-  auto sockets = io::listen_on(config.listen);
-  if (!sockets) return std::unexpected(sockets.error());
-  for (UniqueFd& socket : *sockets) {
-    listeners_.push_back(std::make_unique<io::Listener>(
-        loop_, std::move(socket), [this](UniqueFd fd) { accept(std::move(fd)); }));
+  for (const std::string& text : config.listen) {
+    const auto address = config::parse_listen_address(text);
+    if (!address) return std::unexpected(address.error());
+    if (address->kind != config::ListenAddress::Kind::Tcp)
+      return fail(Errc::Invalid, "listening on '" + text + "' is not there yet");
+    auto sockets = io::listen_on(address->tcp);
+    if (!sockets) return std::unexpected(sockets.error());
+    for (UniqueFd& socket : *sockets) {
+      listeners_.push_back(std::make_unique<io::Listener>(
+          loop_, std::move(socket), [this](UniqueFd fd) { accept(std::move(fd)); }));
+    }
   }
   return {};
 }

@@ -9,45 +9,44 @@ namespace wsproxy::config {
 namespace {
 
 using std::chrono::seconds;
-using Arguments = std::vector<const char*>;
+using Words = std::vector<const char*>;
+using List = std::vector<std::string>;
 
-Config parsed(const Arguments& arguments) {
+Config parsed(const Words& arguments) {
   auto config = parse_command_line(arguments);
   if (!config) ADD_FAILURE() << config.error().text;
   return config ? *config : Config{};
 }
 
 // The same with the positionals behind.
-Config options(Arguments arguments) {
+Config options(Words arguments) {
   arguments.insert(arguments.end(), {"6080", "localhost:5900"});
   return parsed(arguments);
 }
 
-std::string error_of(const Arguments& arguments) {
+std::string error_of(const Words& arguments) {
   const auto config = parse_command_line(arguments);
   if (config) return "accepted";
   EXPECT_EQ(config.error().code, Errc::Usage);
   return config.error().text;
 }
 
-std::string option_error(Arguments arguments) {
+std::string option_error(Words arguments) {
   arguments.insert(arguments.end(), {"6080", "localhost:5900"});
   return error_of(arguments);
 }
 
 TEST(CommandLine, ReadsListenAddressAndTarget) {
   const Config config = parsed({"10.0.0.1:6080", "localhost:5900"});
-  EXPECT_EQ(config.listen.host, "10.0.0.1");
-  EXPECT_EQ(config.listen.port, 6080);
+  EXPECT_EQ(config.listen, List{"10.0.0.1:6080"});
   EXPECT_EQ(config.target, "localhost:5900");
 }
 
 TEST(CommandLine, ReadsEveryFormOfListenAddress) {
-  EXPECT_EQ(parsed({"6080", "t:1"}).listen.host, "");
-  EXPECT_EQ(parsed({":6080", "t:1"}).listen.host, "");
-  EXPECT_EQ(parsed({"[::1]:6080", "t:1"}).listen.host, "::1");
-  EXPECT_EQ(parsed({"0", "t:1"}).listen.port, 0);
-  EXPECT_EQ(parsed({"localhost:0", "unix:/x"}).target, "unix:/x");
+  for (const char* address :
+       {"6080", ":6080", "[::1]:6080", "0", "h:0", "unix:/x", "fd:0", "systemd"}) {
+    EXPECT_EQ(parsed({address, "t:1"}).listen, List{address});
+  }
 }
 
 TEST(CommandLine, HasItsDefaults) {
@@ -84,11 +83,11 @@ TEST(CommandLine, SetsEachOption) {
 }
 
 TEST(CommandLine, OptionsStandAnywhere) {
-  for (const Arguments& arguments :
-       {Arguments{"-v", "--web", "d", "6080", "t:1"}, Arguments{"6080", "-v", "--web", "d", "t:1"},
-        Arguments{"6080", "t:1", "--web=d", "-v"}, Arguments{"--web=d", "6080", "-v", "t:1"}}) {
+  for (const Words& arguments :
+       {Words{"-v", "--web", "d", "6080", "t:1"}, Words{"6080", "-v", "--web", "d", "t:1"},
+        Words{"6080", "t:1", "--web=d", "-v"}, Words{"--web=d", "6080", "-v", "t:1"}}) {
     const Config config = parsed(arguments);
-    EXPECT_EQ(config.listen.port, 6080);
+    EXPECT_EQ(config.listen, List{"6080"});
     EXPECT_EQ(config.target, "t:1");
     EXPECT_EQ(config.web, "d");
     EXPECT_TRUE(config.verbose);
@@ -108,18 +107,28 @@ TEST(CommandLine, TheLastOfSeveralCounts) {
 
 TEST(CommandLine, APrefixIsEnoughWhenItIsUnambiguous) {
   EXPECT_EQ(options({"--ce=x"}).cert, "x");
-  EXPECT_EQ(options({"--ce=x", "--k", "y"}).key, "y");
   EXPECT_TRUE(options({"--verb"}).verbose);
-  EXPECT_TRUE(options({"--ss"}).ssl_only);
+  EXPECT_TRUE(options({"--ssl-o"}).ssl_only);
   EXPECT_EQ(options({"--hand=7"}).handshake_timeout, seconds(7));
-  EXPECT_TRUE(parsed({"--he"}).help);
+  EXPECT_TRUE(parsed({"--hel"}).help);
   EXPECT_TRUE(parsed({"--vers"}).version);
 }
 
 TEST(CommandLine, AnAmbiguousPrefixNamesWhatItCouldMean) {
-  EXPECT_EQ(option_error({"--ver"}), "option --ver is ambiguous: --verbose, --version");
-  EXPECT_EQ(option_error({"--h"}), "option --h is ambiguous: --handshake-timeout, --help");
-  EXPECT_EQ(option_error({"--c=x"}), "option --c is ambiguous: --cert, --connect-timeout");
+  EXPECT_EQ(option_error({"--ver"}),
+            "option --ver is ambiguous: --verify-client, --version, --verbose");
+  EXPECT_EQ(option_error({"--he"}), "option --he is ambiguous: --heartbeat, --help");
+  EXPECT_EQ(option_error({"--ssl-target-c=x"}),
+            "option --ssl-target-c is ambiguous: --ssl-target-ca, --ssl-target-cert");
+}
+
+TEST(CommandLine, AnAmbiguousPrefixMeansWhatWebsockifyWouldTakeItFor) {
+  EXPECT_EQ(options({"--heart", "30"}).heartbeat, seconds(30));
+  EXPECT_EQ(options({"--log=f"}).log_file, "f");
+  EXPECT_TRUE(options({"--ssl-t"}).ssl_target);
+  EXPECT_EQ(options({"--unix-listen-m=600"}).unix_listen_mode.bits, 0600U);
+  EXPECT_EQ(options({"--ti=7"}).timeout, seconds(7));
+  EXPECT_EQ(options({"--wrap=respawn"}).wrap_mode, "respawn");
 }
 
 TEST(CommandLine, LettersMayBeBundled) {
@@ -189,9 +198,14 @@ TEST(CommandLine, SslOnlyAloneReadsSelfPem) {
   EXPECT_EQ(options({}).cert, "");
 }
 
-TEST(CommandLine, RunningAProgramIsNotPossibleYet) {
-  EXPECT_EQ(error_of({"6080", "--", "vncserver"}),
-            "running a program behind -- is not possible yet");
+TEST(CommandLine, AProgramBehindTwoDashesTakesTheTargetsPlace) {
+  const Config config = parsed({"6080", "-v", "--", "vnc", "-v", "--", ""});
+  EXPECT_EQ(config.listen, List{"6080"});
+  EXPECT_EQ(config.target, "");
+  EXPECT_EQ(config.wrap, (List{"vnc", "-v", "--", ""}));
+  EXPECT_EQ(error_of({"6080", "--"}), "expected a program behind --");
+  EXPECT_EQ(error_of({"6080", "t:1", "--", "x"}),
+            "too many arguments: 't:1': the target is given already");
 }
 
 }  // namespace

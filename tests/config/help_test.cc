@@ -47,6 +47,7 @@ TEST(Help, BeginsWithTheUsageLine) {
 TEST(Help, NamesEveryOptionWithItsLetterValueAndWords) {
   const std::string text = unwrapped(help_text());
   for (const Option& option : options()) {
+    if (option.has(kFile)) continue;
     std::string names = option.letter != 0 ? std::string(" -") + option.letter + ", " : " ";
     names += "--" + std::string(option.name);
     if (!option.value.empty()) names += " " + std::string(option.value);
@@ -88,14 +89,16 @@ TEST(ManOptions, AreOneListWithAnItemForEachOption) {
     EXPECT_FALSE(line.empty()) << "mandoc does not like empty lines";
     EXPECT_FALSE(line.starts_with('\'')) << "would be a request: " << line;
   }
-  ASSERT_EQ(items.size(), options().size());
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const Option& option = options()[i];
+  std::size_t i = 0;
+  for (const Option& option : options()) {
+    if (option.has(kFile)) continue;
+    ASSERT_LT(i, items.size());
+    const std::string& item = items[i++];
     if (option.letter != 0) {
-      EXPECT_NE(items[i].find(std::string("Fl ") + option.letter + " , "), std::string::npos);
+      EXPECT_NE(item.find(std::string("Fl ") + option.letter + " , "), std::string::npos);
     }
     if (!option.value.empty()) {
-      EXPECT_TRUE(items[i].ends_with(" Ar " + std::string(option.value))) << items[i];
+      EXPECT_TRUE(item.ends_with(" Ar " + std::string(option.value))) << item;
     }
   }
 }

@@ -14,7 +14,8 @@ TEST(Options, HaveNamesOfTheirOwn) {
   for (const Option& option : options()) {
     EXPECT_TRUE(names.insert(option.name).second) << option.name;
     EXPECT_TRUE(option.letter == 0 || letters.insert(option.letter).second) << option.letter;
-    EXPECT_EQ(option.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"), std::string_view::npos)
+    EXPECT_EQ(option.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-"),
+              std::string_view::npos)
         << option.name;
   }
 }
