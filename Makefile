@@ -9,7 +9,12 @@ MAKEFLAGS += -j$(shell nproc)
 SECONDS ?= 60
 DESTDIR ?=
 prefix ?= /usr/local
+sysconfdir ?= /etc
+localstatedir ?= /var
+runstatedir ?= /run
 unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+websockifydir ?= $(prefix)/bin
 
 out := build/$(BUILD)
 page := build/page
@@ -177,7 +182,7 @@ bench:
 lint: deps-lint $(page)/page_assets.inc src/web/tools/node_modules/.package-lock.json layers
 	clang-format-19 --dry-run --Werror $(cc_files)
 	scripts/tidy $(cc_files)
-	shellcheck .ci/run $(filter-out %.mjs %.cc %.py,$(wildcard scripts/*))
+	shellcheck .ci/run scripts/service/wsproxy.init $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
 	mandoc -Tlint -Wwarning man/wsproxy.8
 	cd src/web/tools && npm run --silent check
 
@@ -201,18 +206,58 @@ man: $(out)/write_man
 
 # --- install ---------------------------------------------------------------------------------------
 
-install: all
-	install -D -m 755 $(out)/wsproxy $(DESTDIR)$(prefix)/bin/wsproxy
-	install -D -m 644 man/wsproxy.8 $(DESTDIR)$(prefix)/share/man/man8/wsproxy.8
-	install -D -m 644 LICENSE $(DESTDIR)$(prefix)/share/doc/wsproxy/LICENSE
-	install -D -m 644 $(page)/LICENSES.txt $(DESTDIR)$(prefix)/share/doc/wsproxy/LICENSES.txt
-	@mkdir -p $(DESTDIR)$(unitdir)
-	sed 's|@prefix@|$(prefix)|g' systemd/wsproxy.service > $(DESTDIR)$(unitdir)/wsproxy.service
-	chmod 644 $(DESTDIR)$(unitdir)/wsproxy.service
+# MODE:SOURCE:WHERE; install and uninstall both go by this list. What has @prefix@ and the like in it is filled in.
+doc := $(prefix)/share/doc/wsproxy
+installed := \
+  755:$(out)/wsproxy:$(prefix)/bin/wsproxy \
+  644:man/wsproxy.8:$(prefix)/share/man/man8/wsproxy.8 \
+  644:man/wsproxy.conf.5:$(prefix)/share/man/man5/wsproxy.conf.5 \
+  644:scripts/wsproxy.bash-completion:$(prefix)/share/bash-completion/completions/wsproxy \
+  644:LICENSE:$(doc)/LICENSE \
+  644:$(page)/LICENSES.txt:$(doc)/LICENSES.txt \
+  644:systemd/wsproxy.conf:$(doc)/examples/wsproxy.conf \
+  644:scripts/service/supervisor-program.conf:$(doc)/examples/supervisor-program.conf \
+  644:scripts/service/supervisor-fcgi-program.conf:$(doc)/examples/supervisor-fcgi-program.conf \
+  644:systemd/wsproxy.service:$(unitdir)/wsproxy.service \
+  644:systemd/wsproxy@.service:$(unitdir)/wsproxy@.service \
+  644:systemd/wsproxy.socket:$(unitdir)/wsproxy.socket \
+  644:systemd/wsproxy-tls.socket:$(unitdir)/wsproxy-tls.socket \
+  644:systemd/wsproxy.sysusers:$(sysusersdir)/wsproxy.conf \
+  755:scripts/service/wsproxy.init:$(sysconfdir)/init.d/wsproxy \
+  644:scripts/service/wsproxy.logrotate:$(sysconfdir)/logrotate.d/wsproxy
 
+websockify_to = $(shell realpath -sm --relative-to=$(websockifydir) $(prefix)/bin/wsproxy)
+
+install: all
+	@$(MAKE) --no-print-directory install-files
+
+# without building anything; for packages
+.PHONY: install-files
+install-files:
+	@set -e; for entry in $(installed); do \
+	  mode=$${entry%%:*} rest=$${entry#*:}; from=$${rest%%:*} to="$(DESTDIR)$${rest#*:}"; \
+	  [ -e $$from ] || { echo "there is no $$from yet"; continue; }; \
+	  echo "  INSTALL $$to"; \
+	  install -D -m $$mode $$from "$$to"; \
+	  case $$from in systemd/* | scripts/service/*) \
+	    sed -i -e 's|@prefix@|$(prefix)|g' -e 's|@sysconfdir@|$(sysconfdir)|g' \
+	      -e 's|@localstatedir@|$(localstatedir)|g' -e 's|@runstatedir@|$(runstatedir)|g' "$$to" ;; \
+	  esac; \
+	done
+	@install -d $(DESTDIR)$(sysconfdir)/wsproxy
+# in place of websockify, but never over somebody else's
+	@link="$(DESTDIR)$(websockifydir)/websockify"; install -d "$${link%/*}"; \
+	if [ "$$(readlink "$$link")" = $(websockify_to) ] || ! [ -e "$$link" ]; then \
+	  echo "  LINK    $$link"; ln -sfn $(websockify_to) "$$link"; \
+	else echo "$$link belongs to another program and is left as it is"; fi
+
+# Leaves what is not ours: wsproxy.conf, logs, and folders that others use as well.
 uninstall:
-	rm -f $(DESTDIR)$(prefix)/bin/wsproxy $(DESTDIR)$(prefix)/share/man/man8/wsproxy.8 $(DESTDIR)$(unitdir)/wsproxy.service
-	rm -rf $(DESTDIR)$(prefix)/share/doc/wsproxy
+	@for entry in $(installed); do rm -f "$(DESTDIR)$${entry##*:}"; done
+	@link="$(DESTDIR)$(websockifydir)/websockify"; \
+	if [ "$$(readlink "$$link")" = $(websockify_to) ]; then rm -f "$$link"; fi
+	@for folder in $(doc)/examples $(doc) $(sysconfdir)/wsproxy; do \
+	  rmdir "$(DESTDIR)$$folder" 2>/dev/null || true; done
 
 # the page alone, for another web server
 page: $(page)/page_assets.inc
@@ -235,7 +280,9 @@ help:
 	@echo "make coverage            branch coverage of the unit tests"
 	@echo "make bench               not there yet"
 	@echo "make man                 write the option table into the man page"
-	@echo "make install             to DESTDIR, prefix ($(prefix)), unitdir"
+	@echo "make install             to DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)), unitdir, sysusersdir,"
+	@echo "                         websockifydir (of the link to run in place of websockify)"
+	@echo "make deb                 a Debian package, in build/deb"
 	@echo "make page DESTDIR=DIR    write the page's files out, for another web server"
 	@echo "make uninstall, clean"
 	@echo "V=1 shows the commands; BUILD=release|debug|asan|tsan|cov|fuzz picks flags and build/BUILD"
