@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 
 #include "daemon/log_writer_process.h"
 
@@ -50,6 +51,11 @@ Result<std::unique_ptr<FileOutput>> FileOutput::start(WriterOptions options, con
   ::signal(SIGPIPE, SIG_IGN);  // a writer that is gone is an error of the write
   auto file = open_first(options);
   if (!file) return std::unexpected(file.error());
+  // the daemon leaves this directory, and a writer that replaces the first one looks for its file again
+  if (!options.path.starts_with('/')) {
+    std::error_code ignored;
+    options.path = std::filesystem::current_path(ignored) / options.path;
+  }
   std::unique_ptr<FileOutput> output(new FileOutput(std::move(options), clock));
   if (const Status status = output->fork_writer(std::move(*file)); !status) {
     return std::unexpected(status.error());

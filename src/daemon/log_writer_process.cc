@@ -55,6 +55,7 @@ class Writer {
   void prepare(bool first) {
     leave_everything_else();
     ::prctl(PR_SET_NAME, "wsproxy-log");
+    (void)!::chdir("/");  // nobody's file system stays busy because of us
     // What ends the daemon reaches us as well, and its last lines are still to come: we go with its end of
     // the pipe. A file over RLIMIT_FSIZE is one more full disk.
     for (const int signal :
