@@ -81,9 +81,16 @@ all: deps-build
 deps-%:
 	@scripts/install-deps $*
 
-$(out)/wsproxy: $(objects) $(out)/page_assets.o
+$(out)/wsproxy: $(objects) $(out)/page_assets.o | $(out)/rebind.so
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs)
+
+# goes into the programs that wsproxy starts (`-- CMD`): nothing but libc, and no sanitizer
+$(out)/rebind.so: src/daemon/rebind.c
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	$(Q)$(CC) -std=c17 $(warnings) -O2 -g -D_FORTIFY_SOURCE=3 $(filter-out -D% -fPIE,$(hardening)) -fPIC -fvisibility=hidden \
+	  -shared -Wl,-z,relro,-z,now,-z,noexecstack -o $@ $<
 
 $(out)/src/%.o: src/%.cc | $(page)/page_assets.inc
 	@mkdir -p $(@D)
@@ -126,7 +133,7 @@ endif
 
 # --- tests -----------------------------------------------------------------------------------------
 
-$(out)/unit_tests: $(test_objects) $(core)
+$(out)/unit_tests: $(test_objects) $(core) | $(out)/rebind.so
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs) -lgtest -lgtest_main -lgmock -lpthread
 
@@ -210,6 +217,7 @@ man: $(out)/write_man
 doc := $(prefix)/share/doc/wsproxy
 installed := \
   755:$(out)/wsproxy:$(prefix)/bin/wsproxy \
+  644:$(out)/rebind.so:$(prefix)/lib/wsproxy/rebind.so \
   644:man/wsproxy.8:$(prefix)/share/man/man8/wsproxy.8 \
   644:man/wsproxy.conf.5:$(prefix)/share/man/man5/wsproxy.conf.5 \
   644:scripts/wsproxy.bash-completion:$(prefix)/share/bash-completion/completions/wsproxy \
@@ -256,7 +264,7 @@ uninstall:
 	@for entry in $(installed); do rm -f "$(DESTDIR)$${entry##*:}"; done
 	@link="$(DESTDIR)$(websockifydir)/websockify"; \
 	if [ "$$(readlink "$$link")" = $(websockify_to) ]; then rm -f "$$link"; fi
-	@for folder in $(doc)/examples $(doc) $(sysconfdir)/wsproxy; do \
+	@for folder in $(doc)/examples $(doc) $(prefix)/lib/wsproxy $(sysconfdir)/wsproxy; do \
 	  rmdir "$(DESTDIR)$$folder" 2>/dev/null || true; done
 
 # the page alone, for another web server
