@@ -29,8 +29,9 @@ Result<std::shared_ptr<const session::Settings>> make_settings(const config::Con
   if (!target) return std::unexpected(target.error());
   settings->target = std::move(*target);
   if (!config.cert.empty()) {
-    auto tls = tls::TlsContext::load(config.cert, config.key);
+    auto tls = tls::TlsContext::load({.cert = config.cert, .key = config.key});
     if (!tls) return std::unexpected(tls.error());
+    for (const std::string& text : (*tls)->warnings()) log::warning("%s", text.c_str());
     settings->tls = std::move(*tls);
   }
   if (!web::is_source_list(config.frame_ancestors)) {

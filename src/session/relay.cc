@@ -61,16 +61,16 @@ void Relay::note_ending(std::string text, ws::CloseCode code) {
 }
 
 void Relay::pump(bool client_ready, bool target_ready) {
-  pump_up(client_ready);
-  pump_down(target_ready);
+  pump_up(client_ready || client_.has_buffered());
+  pump_down(target_ready || (target_ != nullptr && target_->has_buffered()));
 }
 
 // --- client to target ---
 
 void Relay::pump_up(bool client_ready) {
   if (up_ == Flow::Open && client_ready) read_client();
-  if (!target_out_.empty()) write_target();
-  if (up_ == Flow::Draining && target_out_.empty()) {
+  if (target_ != nullptr && (!target_out_.empty() || !target_->flushed())) write_target();
+  if (up_ == Flow::Draining && !owes_target()) {
     if (target_ != nullptr) target_->shutdown_write();
     up_ = Flow::Closed;
   }
@@ -151,10 +151,12 @@ void Relay::client_unwritable(const std::string& how) {
 }
 
 void Relay::write_target() {
-  if (target_ == nullptr) return;
   const auto [first, second] = target_out_.readable();
   const std::array parts = {first, second};
+  const std::size_t held = target_->unflushed();
   const IoResult result = target_->write(parts);
+  const std::size_t holds = target_->unflushed();
+  if (held > holds) written_to_target_ += held - holds;
   if (result.is_ok()) {
     written_to_target_ += result.bytes;
     target_out_.drop(result.bytes);
@@ -168,7 +170,7 @@ void Relay::write_target() {
 // --- target to client ---
 
 void Relay::pump_down(bool target_ready) {
-  if (target_ != nullptr && target_ready) {
+  if (target_ready) {
     if (down_ == Flow::Open) {
       read_target();
     } else if (discards_target()) {
@@ -214,7 +216,12 @@ void Relay::discard_target() {
 }
 
 bool Relay::discards_target() const {
-  return down_ != Flow::Open && !target_ended_ && !target_out_.empty();
+  return target_ != nullptr && down_ != Flow::Open && !target_ended_ && owes_target();
+}
+
+// Something of the client's is still for the target: in our ring, or in TLS records inside its stream.
+bool Relay::owes_target() const {
+  return !target_out_.empty() || (target_ != nullptr && !target_given_up_ && !target_->flushed());
 }
 
 void Relay::append_due_control() {
@@ -249,7 +256,12 @@ std::uint64_t Relay::drained() const {
 // --- readiness, worked out from state ---
 
 bool Relay::can_continue() const {
-  return up_ == Flow::Open && client_.has_buffered() && target_out_.free() > 0;
+  if (up_ == Flow::Open && client_.has_buffered() && target_out_.free() > 0) return true;
+  return target_ != nullptr && target_->has_buffered() && reads_target();
+}
+
+bool Relay::reads_target() const {
+  return (down_ == Flow::Open && ws::FrameEncoder::has_room(client_out_)) || discards_target();
 }
 
 io::Interest Relay::client_interest() const {
@@ -261,9 +273,8 @@ io::Interest Relay::client_interest() const {
 
 io::Interest Relay::target_interest() const {
   if (target_ == nullptr) return {};
-  const bool relays = down_ == Flow::Open && ws::FrameEncoder::has_room(client_out_);
   return target_->interest(
-      {.read = relays || discards_target(), .write = !target_out_.empty(), .hang_up = false});
+      {.read = reads_target(), .write = !target_out_.empty(), .hang_up = false});
 }
 
 }  // namespace wsproxy::session

@@ -47,7 +47,7 @@ class Relay {
   void client_hung_up();
 
   /// Moves at most a ring's worth each way, as far as it goes without blocking. Reads only from a
-  /// side that is ready to be read, so that no system call is made for nothing.
+  /// side that is ready to be read or has bytes inside, so that no system call is made for nothing.
   void pump(bool client_ready, bool target_ready);
 
   /// True if pump() could go on now though no descriptor will say so.
@@ -96,6 +96,8 @@ class Relay {
   void begin_close(ws::CloseCode code, std::string ending, std::string_view reason);
   void note_ending(std::string text, ws::CloseCode code);
   [[nodiscard]] bool discards_target() const;
+  [[nodiscard]] bool owes_target() const;
+  [[nodiscard]] bool reads_target() const;
 
   io::Stream& client_;
   io::Stream* target_ = nullptr;

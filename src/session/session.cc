@@ -98,10 +98,13 @@ Step Session::tls_handshake() {
   const IoResult result = stream.handshake();
   if (result.kind == IoResult::Kind::Again) return Step::Wait;
   if (!result.is_ok()) {
-    log::info("%s TLS handshake failed: %s", tag().c_str(), describe(result).c_str());
+    log::info("%s TLS handshake failed: %s", tag().c_str(), stream.handshake_failure().c_str());
     return enter(Phase::Linger);
   }
   log::debug("%s %s", tag().c_str(), stream.version());
+  if (const std::string who = stream.peer_name(); !who.empty()) {
+    log::info("%s client certificate of \"%s\"", tag().c_str(), for_log(who).c_str());
+  }
   return enter(Phase::ReadRequest);
 }
 

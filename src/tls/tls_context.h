@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "io/stream.h"
+#include "tls/options.h"
 
 struct ssl_ctx_st;
 
@@ -13,24 +15,26 @@ namespace wsproxy::tls {
 
 class TlsStream;
 
-/// Immutable once loaded; sessions share it. TLS 1.2 and 1.3, ALPN "http/1.1", no renegotiation, no
-/// compression.
+/// Immutable once loaded; sessions share it. ALPN "http/1.1", no renegotiation, no compression.
 class TlsContext {
  public:
-  /// Reads the PEM files: the chain from `cert_file`, the key from `key_file` or, if that is empty,
-  /// from `cert_file` as well.
-  /// Errors: Tls, naming the file: not readable, no certificate or key in it, or no pair.
-  static Result<std::shared_ptr<const TlsContext>> load(const std::string& cert_file,
-                                                        const std::string& key_file);
+  /// Reads the files that `options` names. Its password is not kept.
+  /// Errors: Tls, naming the file or the list: not readable, no certificate or key in it, no pair, a key
+  /// that the password does not open, a list of which OpenSSL knows nothing.
+  static Result<std::shared_ptr<const TlsContext>> load(const ServerOptions& options);
 
   /// A server-side stream over `inner`; the handshake is still to be made.
   [[nodiscard]] std::unique_ptr<TlsStream> accept(std::unique_ptr<io::Stream> inner) const;
+
+  /// What the operator should know though it works: an expired certificate, TLS 1.1.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   struct Free {
     void operator()(ssl_ctx_st* context) const;
   };
   std::unique_ptr<ssl_ctx_st, Free> context_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace wsproxy::tls

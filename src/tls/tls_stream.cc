@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "tls/openssl.h"
 
 namespace wsproxy::tls {
 namespace {
@@ -37,7 +38,7 @@ struct BioCallbacks {
     BIO_clear_retry_flags(bio);
     *written = 0;
     if (stream.unflushed() > kMaxUnflushed) {
-      stream.failure_ = IoResult::failed(0, "client takes no TLS records");
+      stream.failure_ = IoResult::failed(0, "peer takes no TLS records");
       return 0;
     }
     const Bytes bytes(reinterpret_cast<const std::byte*>(data), size);
@@ -97,15 +98,20 @@ struct BioCallbacks {
 
 void TlsStream::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
-TlsStream::TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner)
-    : inner_(std::move(inner)), ssl_(ssl) {
+TlsStream::TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner, Role role)
+    : inner_(std::move(inner)), role_(role), ssl_(ssl) {
   CHECK(ssl_);
   BIO* bio = BIO_new(BioCallbacks::method());
   CHECK(bio != nullptr);
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
-  SSL_set_accept_state(ssl_.get());
+  if (role_ == Role::Server) {
+    SSL_set_accept_state(ssl_.get());
+  } else {
+    SSL_set_connect_state(ssl_.get());
+  }
+  SSL_set_app_data(ssl_.get(), this);
   SSL_set_msg_callback(ssl_.get(), BioCallbacks::message);
   SSL_set_msg_callback_arg(ssl_.get(), this);
   SSL_set_read_ahead(ssl_.get(), 1);  // header and body of a record with one system call
@@ -117,18 +123,43 @@ IoResult TlsStream::handshake() {
   ERR_clear_error();
   read_budget_ = kReadBudget;
   const int returned = SSL_do_handshake(ssl_.get());
-  const IoResult result = returned == 1 ? IoResult::ok(0) : result_of(returned);
+  IoResult result = returned == 1 ? IoResult::ok(0) : result_of(returned);
+  const unsigned long error = ERR_peek_error();
   if (result.kind == IoResult::Kind::Eof) {
-    return IoResult::failed(0, "closed during the TLS handshake");
+    result = IoResult::failed(0, "closed during the TLS handshake");
   }
-  if (result.is_ok()) handshaking_ = false;
+  if (result.is_ok()) {
+    handshaking_ = false;
+    read_was_full_ = true;  // what came with the last flight is inside already
+  }
   // whatever came of it, our half of the handshake or the alert that ends it has to go out
   const IoResult flushed = flush();
-  if (result.is_ok() && flushed.kind == IoResult::Kind::Failed) return flushed;
+  if (result.is_ok() && flushed.kind == IoResult::Kind::Failed) result = flushed;
+  if (result.kind == IoResult::Kind::Failed) note_handshake_failure(result, error);
   return result;
 }
 
+void TlsStream::note_handshake_failure(const IoResult& result, unsigned long error) {
+  const bool ours = result.error == 0 && ERR_GET_LIB(error) == ERR_LIB_SSL;
+  const int reason = ours ? ERR_GET_REASON(error) : 0;
+  if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && !refusal_.empty()) {
+    handshake_failure_ = refusal_;
+  } else if (reason == SSL_R_WRONG_VERSION_NUMBER && role_ == Role::Client) {
+    handshake_failure_ = "server speaks no TLS";
+  } else {
+    handshake_failure_ = describe(result);
+  }
+}
+
+void note_refusal(SSL* ssl, std::string why) {
+  static_cast<TlsStream*>(SSL_get_app_data(ssl))->refusal_ = std::move(why);
+}
+
 const char* TlsStream::version() const { return SSL_get_version(ssl_.get()); }
+
+std::string TlsStream::peer_name() const {
+  return subject_name(SSL_get0_peer_certificate(ssl_.get()));
+}
 
 IoResult TlsStream::result_of(int returned) {
   switch (SSL_get_error(ssl_.get(), returned)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "io/stream.h"
@@ -14,15 +15,24 @@ namespace wsproxy::tls {
 /// so that one system call carries several records. Both are freed when they are empty.
 class TlsStream final : public io::Stream {
  public:
-  /// Takes over `ssl`, fresh from SSL_new, as the server.
-  TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner);
+  enum class Role : unsigned char { Server, Client };
+
+  /// Takes over `ssl`, fresh from SSL_new.
+  TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner, Role role);
   ~TlsStream() override;
 
-  /// Goes on with the handshake. Ok: done. Again: wait for interest({}). Failed: `why` says it.
+  /// Goes on with the handshake. Ok: done. Again: wait for interest({}). Failed: see
+  /// handshake_failure().
   io::IoResult handshake();
+
+  /// Why the handshake failed, in words: "self-signed certificate", "connection reset by peer".
+  [[nodiscard]] std::string handshake_failure() const { return handshake_failure_; }
 
   /// "TLSv1.3", for the log.
   [[nodiscard]] const char* version() const;
+
+  /// Who the peer's certificate names (its common name), for the log; empty if it showed none.
+  [[nodiscard]] std::string peer_name() const;
 
   io::IoResult read(MutableBytes out) override;
   io::IoResult peek(MutableBytes out) override;
@@ -35,11 +45,13 @@ class TlsStream final : public io::Stream {
 
  private:
   friend struct BioCallbacks;
+  friend void note_refusal(ssl_st* ssl, std::string why);
   struct Free {
     void operator()(ssl_st* ssl) const;
   };
 
   io::IoResult result_of(int returned);
+  void note_handshake_failure(const io::IoResult& result, unsigned long error);
   io::IoResult flush();
 
   std::unique_ptr<io::Stream> inner_;
@@ -49,11 +61,18 @@ class TlsStream final : public io::Stream {
   io::IoResult write_failure_;       // the same for writing; what was received may still be read
   std::size_t read_budget_ = 0;      // bytes that OpenSSL may still read in this call of ours
   unsigned handshake_messages_ = 0;  // received after the handshake: KeyUpdates, renegotiations
+  std::string refusal_;              // why the peer's certificate was refused
+  std::string handshake_failure_;
+  Role role_;
   bool inner_eof_ = false;
   bool read_was_full_ = false;  // the last read filled its buffer: there may be more inside
   bool end_seen_ = false;       // the last read met an end behind its bytes: the next one gives it
   bool handshaking_ = true;
   std::unique_ptr<ssl_st, Free> ssl_;  // last: freed first, while the BIO's buffers are alive
 };
+
+/// For callbacks that check certificates: why the peer's is refused, for handshake_failure(). `ssl` is
+/// that of a TlsStream.
+void note_refusal(ssl_st* ssl, std::string why);
 
 }  // namespace wsproxy::tls

@@ -86,7 +86,8 @@ class SessionTest : public testing::Test {
   // Scripted streams have no descriptor, so the test is the loop: it reports what the session asked
   // for and the streams can do, level-triggered, until nothing is left to report.
   static io::Ready ready(const Peer& peer, io::Interest interest) {
-    const bool readable = !peer.to_read.empty() || peer.eof || peer.read_error != 0;
+    const bool readable = peer.to_read.size() > peer.inside || (peer.to_read.empty() && peer.eof) ||
+                          peer.read_error != 0;
     return {.read = interest.read && readable,
             .write = interest.write && (peer.write_room > 0 || peer.write_error != 0),
             .hang_up = interest.hang_up && peer.eof && peer.to_read.empty()};
@@ -520,6 +521,88 @@ TEST_F(SessionTest, AnswersOnlyTheLastOfManyPingsWhenTheClientStalls) {
   EXPECT_NE(client_->written.find("p99"), std::string::npos);
   EXPECT_EQ(client_->written.find("p50"), std::string::npos);
 }
+
+// --- a target whose stream keeps bytes of its own, as TLS does ---
+
+TEST_F(SessionTest, WhatCameWithTheTargetsHandshakeReachesTheClient) {
+  begin();
+  receive(kUpgrade);
+  sent();
+  target_->to_read = "RFB 003.008\n";
+  target_->inside = target_->to_read.size();  // the socket has nothing more to say
+  dialer_.connect(target_);
+  poke();
+  EXPECT_EQ(sent(), "\x82\x0cRFB 003.008\n");
+}
+
+TEST_F(SessionTest, GoesOnWithWhatIsInsideTheTargetsStream) {
+  open_relay();
+  target_->read_limit = 10;
+  target_->to_read = std::string(25, 'x');
+  target_->inside = 24;
+  poke();
+  EXPECT_EQ(sent(), "\x82\x0axxxxxxxxxx\x82\x0axxxxxxxxxx\x82\x05xxxxx");
+}
+
+TEST_F(SessionTest, WhatIsInsideTheTargetsStreamWaitsForAStalledClient) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(3 * kBlock, 'x');
+  target_->inside = target_->to_read.size();
+  poke();
+  target_->to_read += "y";
+  poke();
+  EXPECT_GT(target_->to_read.size(), kBlock);
+  client_->write_room = 10 * kBlock;
+  poke();
+  EXPECT_TRUE(target_->to_read.empty());
+}
+
+TEST_F(SessionTest, AsksForTheTargetToBeWrittenUntilItsStreamIsFlushed) {
+  open_relay();
+  target_->keeps_rest = true;
+  target_->write_room = 1;
+  receive(frame(ws::Opcode::Binary, "abc"));
+  EXPECT_EQ(target_->written, "a");
+  EXPECT_TRUE(session_->target_interest().write);
+  target_->write_room = 100;
+  poke();
+  EXPECT_EQ(target_->written, "abc");
+  EXPECT_FALSE(session_->target_interest().write);
+}
+
+TEST_F(SessionTest, TheTargetsEndWaitsForWhatItsStreamHolds) {
+  open_relay();
+  target_->keeps_rest = true;
+  target_->write_room = 1;
+  receive(frame(ws::Opcode::Binary, "last words") + close_frame(1000));
+  EXPECT_FALSE(target_->write_shut);
+  EXPECT_EQ(session_->phase(), Phase::Drain);
+  for (int i = 0; i < 3; ++i) {  // as long as it moves, it is waited for
+    pass(settings_->config.drain_timeout - seconds(1));
+    target_->write_room = 1;
+    poke();
+    ASSERT_TRUE(session_);
+    EXPECT_EQ(session_->phase(), Phase::Drain);
+  }
+  target_->write_room = 100;
+  poke();
+  EXPECT_EQ(target_->written, "last words");
+  EXPECT_TRUE(target_->write_shut);
+}
+
+TEST_F(SessionTest, ATargetThatFailsWhileItsStreamHoldsBytesEndsTheSession) {
+  open_relay();
+  target_->keeps_rest = true;
+  target_->write_room = 0;
+  receive(frame(ws::Opcode::Binary, "lost"));
+  target_->write_error = ECONNRESET;
+  target_->read_error = ECONNRESET;
+  poke();
+  EXPECT_TRUE(sent().contains("connection reset by peer"));
+}
+
+// --- shutting down, and clients that stall ---
 
 TEST_F(SessionTest, ShuttingDownSays1001) {
   open_relay();

@@ -24,6 +24,11 @@ struct Peer {
   bool write_shut = false;  ///< shutdown_write() was called
   bool closed = false;      ///< the stream was destroyed
   std::size_t reads = 0;    ///< calls of read()
+
+  // as TLS does it
+  std::size_t inside = 0;  ///< of to_read: bytes in the stream already, no descriptor tells of them
+  bool keeps_rest = false;  ///< write() takes all, and holds what does not fit the room
+  std::string held;         ///< taken by write(), not written yet
 };
 
 class ScriptedStream final : public io::Stream {
@@ -34,7 +39,10 @@ class ScriptedStream final : public io::Stream {
   io::IoResult read(MutableBytes out) override {
     ++peer_->reads;
     const io::IoResult result = peek(out);
-    if (result.is_ok()) peer_->to_read.erase(0, result.bytes);
+    if (result.is_ok()) {
+      peer_->to_read.erase(0, result.bytes);
+      peer_->inside -= std::min(peer_->inside, result.bytes);
+    }
     return result;
   }
 
@@ -49,7 +57,11 @@ class ScriptedStream final : public io::Stream {
   }
 
   io::IoResult write(std::span<const Bytes> parts) override {
-    if (peer_->write_error != 0) return io::IoResult::failed(peer_->write_error);
+    if (peer_->write_error != 0) {
+      peer_->held.clear();
+      return io::IoResult::failed(peer_->write_error);
+    }
+    if (!flush()) return io::IoResult::again();
     std::size_t total = 0;
     std::size_t wanted = 0;
     for (const Bytes part : parts) {
@@ -58,14 +70,32 @@ class ScriptedStream final : public io::Stream {
       peer_->written += as_text(part.first(n));
       peer_->write_room -= n;
       total += n;
+      if (peer_->keeps_rest) {
+        peer_->held += as_text(part.subspan(n));
+        total += part.size() - n;
+      }
     }
     return total == 0 && wanted > 0 ? io::IoResult::again() : io::IoResult::ok(total);
   }
 
   void shutdown_write() override { peer_->write_shut = true; }
+  [[nodiscard]] std::size_t unflushed() const override { return peer_->held.size(); }
+  [[nodiscard]] bool has_buffered() const override { return peer_->inside > 0; }
+  [[nodiscard]] io::Interest interest(io::Interest wanted) const override {
+    if (!peer_->held.empty()) wanted.write = true;
+    return wanted;
+  }
   [[nodiscard]] int fd() const override { return -1; }
 
  private:
+  bool flush() {
+    const std::size_t n = std::min(peer_->held.size(), peer_->write_room);
+    peer_->written += peer_->held.substr(0, n);
+    peer_->held.erase(0, n);
+    peer_->write_room -= n;
+    return peer_->held.empty();
+  }
+
   std::shared_ptr<Peer> peer_;
 };
 

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 // What an operator reads when the files cannot be used; "loaded" when they can.
 std::string outcome(const std::string& cert_file, const std::string& key_file) {
-  const auto context = TlsContext::load(cert_file, key_file);
+  const auto context = TlsContext::load({.cert = cert_file, .key = key_file});
   if (context) return "loaded";
   EXPECT_EQ(context.error().code, Errc::Tls);
   return context.error().message();

@@ -27,7 +27,7 @@ std::shared_ptr<const TlsContext> server_context() {
   static const std::shared_ptr<const TlsContext> context = [] {
     const test::Certificate certificate;
     const test::TempFile both(certificate.key_pem + certificate.cert_pem);
-    return TlsContext::load(both.path(), "").value();
+    return TlsContext::load({.cert = both.path()}).value();
   }();
   return context;
 }

@@ -1,0 +1,42 @@
+// What TLS can be told, without knowing where it was configured.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tls/secret.h"
+
+namespace wsproxy::tls {
+
+/// The oldest version that is spoken. Every newer one is spoken too.
+enum class MinVersion : std::uint8_t {
+  Tls11,  ///< needs OpenSSL's security level 0, which allows SHA-1 and short keys: warned about
+  Tls12,  ///< the default
+  Tls13,
+};
+
+/// Us as the server, to browsers. Files are PEM.
+struct ServerOptions {
+  std::string cert{};     ///< certificate and the chain behind it
+  std::string key{};      ///< empty: the key is in the certificate's file
+  Secret key_password{};  ///< empty: the key must not be encrypted
+  MinVersion min_version = MinVersion::Tls12;
+  std::string ciphers{};       ///< OpenSSL's list for TLS 1.2 and older; empty: ours
+  std::string ciphersuites{};  ///< of TLS 1.3; empty: OpenSSL's
+  bool verify_client = false;  ///< only clients with a certificate that an authority signed
+  std::string ca_file{};       ///< those authorities; empty: the system's
+};
+
+/// Us as the client, to the target.
+struct ClientOptions {
+  std::string
+      ca_file{};  ///< who may sign the target's certificate; empty: the system's authorities
+  std::string pin_sha256{};  ///< of the certificate (DER), in hex, colons or not; then nothing else
+                             ///< counts: neither authority nor name nor dates
+  bool insecure = false;     ///< any certificate will do
+  std::string cert{};        ///< what we show if asked; empty: nothing
+  std::string key{};         ///< empty: the key is in the certificate's file
+  Secret key_password{};
+};
+
+}  // namespace wsproxy::tls
