@@ -1,7 +1,10 @@
 #include "io/listener.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -60,10 +63,62 @@ Result<std::vector<SocketAddress>> addresses_of(const HostPort& where) {
   return addresses;
 }
 
+// True if nobody listens there any more.
+Result<bool> is_stale(const SocketAddress& address) {
+  // a type other than the listener's (EPROTOTYPE) or a full queue (EAGAIN): somebody is there
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fail(Errc::Io, "", errno);
+  if (::connect(fd.get(), address.get(), address.length()) == 0) return false;
+  if (errno == ECONNREFUSED) return true;
+  if (errno == EAGAIN || errno == EPROTOTYPE) return false;
+  return fail(Errc::Io, "", errno);
+}
+
+// Makes room for a socket at `path` if what is there is the socket file of a listener that is gone.
+Status remove_stale(const std::string& path, const SocketAddress& address) {
+  struct stat before{};
+  if (::lstat(path.c_str(), &before) != 0) {
+    return errno == ENOENT ? Status() : fail(Errc::Io, "", errno);
+  }
+  if (!S_ISSOCK(before.st_mode)) return fail(Errc::Io, ", which is not a socket", EEXIST);
+  const auto stale = is_stale(address);
+  if (!stale) return std::unexpected(stale.error());
+  if (!*stale) return fail(Errc::Io, "", EADDRINUSE);
+  struct stat now{};
+  const bool same = ::lstat(path.c_str(), &now) == 0 && now.st_dev == before.st_dev &&
+                    now.st_ino == before.st_ino;
+  if (same && ::unlink(path.c_str()) != 0) return fail(Errc::Io, "", errno);
+  return {};
+}
+
+// Permissions that are set after bind() come too late: a client may be connected by then. So the socket's
+// own mode, which bind() gives to the file, is narrowed first; the umask would not count in a directory
+// with a default ACL, but takes nothing away from that mode either.
+int bind_with_mode(int fd, const SocketAddress& address, unsigned mode) {
+  if (::fchmod(fd, mode) != 0) return -1;
+  const mode_t before = ::umask(~mode & 0777U);
+  const int bound = ::bind(fd, address.get(), address.length());
+  const int error = errno;
+  ::umask(before);
+  errno = error;
+  return bound;
+}
+
+// Moves a standard descriptor out of the way of what is opened next.
+Result<int> move_up(int fd) {
+  if (fd > STDERR_FILENO) return fd;
+  const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (higher < 0) return fail(Errc::Io, "descriptor " + std::to_string(fd), errno);
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (null) ::dup2(null.get(), fd);
+  return higher;
+}
+
 }  // namespace
 
-Listener::Listener(EventLoop& loop, UniqueFd socket, OnAccept on_accept)
+Listener::Listener(EventLoop& loop, UniqueFd socket, OnAccept on_accept, SocketFile file)
     : socket_(std::move(socket)),
+      file_(std::move(file)),
       watch_(std::make_unique<Watch>(loop, socket_.get(), [this](Ready) { accept_some(); })),
       retry_(loop.timers(), [this] { start(); }),
       on_accept_(std::move(on_accept)) {}
@@ -73,6 +128,7 @@ void Listener::start() { watch_->set({.read = true}); }
 void Listener::stop() {
   retry_.cancel();
   watch_->set({});
+  file_.remove();
   socket_.reset();
 }
 
@@ -127,6 +183,64 @@ Result<std::vector<UniqueFd>> listen_on(const HostPort& where) {
   }
   if (sockets.empty()) return std::unexpected(unusable);
   return sockets;
+}
+
+Result<UnixListener> listen_on_unix(const std::string& path, unsigned mode) {
+  const std::string where = "cannot listen on unix:" + path;
+  const auto failed = [&] { return fail(Errc::Io, where, errno); };
+  const auto address = SocketAddress::unix_path(path);
+  if (!address) return std::unexpected(address.error().in(where));
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return failed();
+  if (bind_with_mode(fd.get(), *address, mode) != 0) {
+    if (errno != EADDRINUSE) return failed();
+    if (const Status removed = remove_stale(path, *address); !removed) {
+      return fail(Errc::Io, where + removed.error().text, removed.error().sys);
+    }
+    if (bind_with_mode(fd.get(), *address, mode) != 0) return failed();
+  }
+  auto file = SocketFile::own(path);
+  if (!file) return std::unexpected(file.error().in("cannot listen"));
+  if (::listen(fd.get(), SOMAXCONN) != 0) return failed();
+  return UnixListener{std::move(fd), std::move(*file)};
+}
+
+Result<UniqueFd> adopt_listener(int fd) {
+  const std::string name = "descriptor " + std::to_string(fd);
+  const auto option = [fd](int option_name) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    return ::getsockopt(fd, SOL_SOCKET, option_name, &value, &length) == 0 ? value : -1;
+  };
+  const int domain = option(SO_DOMAIN);
+  if (domain < 0) {
+    if (errno == ENOTSOCK) return fail(Errc::Invalid, name + " is not a socket");
+    return fail(Errc::Io, name, errno);
+  }
+  if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) {
+    return fail(Errc::Invalid, name + " is neither an Internet nor a Unix socket");
+  }
+  if (option(SO_TYPE) != SOCK_STREAM) return fail(Errc::Invalid, name + " is not a stream socket");
+  if (option(SO_ACCEPTCONN) != 1) {
+    return fail(Errc::Invalid, name + " is a socket that is not listening");
+  }
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+      ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    return fail(Errc::Io, name, errno);
+  }
+  const auto moved = move_up(fd);
+  if (!moved) return std::unexpected(moved.error());
+  return UniqueFd(*moved);
+}
+
+std::string peer_name(int fd) {
+  const SocketAddress peer = peer_address(fd);
+  if (peer.family() != AF_UNIX) return peer.to_string();
+  ucred who{};
+  socklen_t length = sizeof who;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) != 0) return "unix";
+  return "unix:pid=" + std::to_string(who.pid) + ",uid=" + std::to_string(who.uid);
 }
 
 }  // namespace wsproxy::io

@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/endpoint.h"
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "io/event_loop.h"
+#include "io/socket_file.h"
 
 namespace wsproxy::io {
 
@@ -18,7 +20,8 @@ class Listener {
  public:
   using OnAccept = std::move_only_function<void(UniqueFd)>;
 
-  Listener(EventLoop& loop, UniqueFd socket, OnAccept on_accept);
+  /// `file`: that of a Unix socket, removed when listening ends.
+  Listener(EventLoop& loop, UniqueFd socket, OnAccept on_accept, SocketFile file = {});
 
   /// Takes connections from now on.
   void start();
@@ -31,6 +34,7 @@ class Listener {
   void accept_some();
 
   UniqueFd socket_;
+  SocketFile file_;  // behind the socket: the file goes before the socket is closed
   std::unique_ptr<Watch> watch_;
   Timer retry_;
   OnAccept on_accept_;
@@ -44,5 +48,28 @@ class Listener {
 /// the same port.
 /// Errors name the address: in use, not ours, not permitted.
 Result<std::vector<UniqueFd>> listen_on(const HostPort& where);
+
+struct UnixListener {
+  UniqueFd socket;
+  SocketFile file;
+};
+
+/// A Unix socket that listens at `path`, not blocking, close-on-exec, with the permission bits `mode` from
+/// the moment it exists. The socket file of a listener that is gone is replaced; the umask is changed for
+/// a moment, so no other thread may be creating files.
+/// Errors name the path: in use, too long (over 107 bytes), there but not a socket, not permitted.
+Result<UnixListener> listen_on_unix(const std::string& path, unsigned mode);
+
+/// A socket that we were started with (systemd, inetd, supervisord): an Internet or Unix stream socket
+/// that is listening. Takes `fd` over unless there is an error, which says what is wrong with it.
+///
+/// It becomes close-on-exec, and non-blocking though that flag is shared with whoever else holds the
+/// socket: of several processes that are woken for one connection all but the first would block in
+/// accept(). Those who hand sockets out do not accept from them. If `fd` is 0, 1 or 2, the socket moves
+/// to another descriptor and /dev/null takes its place.
+Result<UniqueFd> adopt_listener(int fd);
+
+/// Who is at the other end of a connected socket, for logs: "10.0.0.7:51123", "unix:pid=812,uid=33".
+std::string peer_name(int fd);
 
 }  // namespace wsproxy::io

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <array>
@@ -33,34 +34,67 @@ class TempFile {
   std::string path_;
 };
 
-/// A P-256 key and a certificate for "localhost" that it signed itself, both as PEM.
+struct Certificate;
+
+struct CertificateOptions {
+  std::string name = "localhost";       ///< common name of the subject
+  std::string alt{};                    ///< "DNS:a.example,IP:127.0.0.1"
+  const Certificate* issuer = nullptr;  ///< null: signed by itself
+  bool authority = false;               ///< may sign others
+  long from = -3600;                    ///< seconds from now
+  long until = 3600;
+  std::string password{};  ///< of the key; empty: not encrypted
+};
+
+/// A P-256 key and a certificate, both as PEM.
 struct Certificate {
   std::string key_pem;
   std::string cert_pem;
+  std::string sha256;  ///< of the certificate, in hex
 
-  Certificate() {
-    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"),
-                                                                  EVP_PKEY_free);
-    const std::unique_ptr<X509, decltype(&X509_free)> cert(X509_new(), X509_free);
-    X509_set_version(cert.get(), 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert.get()), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(cert.get()), 3600);
-    X509_set_pubkey(cert.get(), key.get());
-    X509_NAME* name = X509_get_subject_name(cert.get());
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
-    X509_set_issuer_name(cert.get(), name);
-    EXPECT_GT(X509_sign(cert.get(), key.get(), EVP_sha256()), 0);
+  explicit Certificate(const CertificateOptions& options = {})
+      : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), cert_(X509_new(), X509_free) {
+    static long serial = 0;
+    X509* cert = cert_.get();
+    X509_set_version(cert, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), ++serial);
+    X509_gmtime_adj(X509_getm_notBefore(cert), options.from);
+    X509_gmtime_adj(X509_getm_notAfter(cert), options.until);
+    X509_set_pubkey(cert, key_.get());
+    X509_NAME* name = X509_get_subject_name(cert);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                               reinterpret_cast<const unsigned char*>(options.name.c_str()), -1, -1,
+                               0);
+    const Certificate& issuer = options.issuer == nullptr ? *this : *options.issuer;
+    X509_set_issuer_name(cert, X509_get_subject_name(issuer.cert_.get()));
+    if (!options.alt.empty()) add_extension(NID_subject_alt_name, options.alt);
+    if (options.authority) add_extension(NID_basic_constraints, "critical,CA:TRUE");
+    EXPECT_GT(X509_sign(cert, issuer.key_.get(), EVP_sha256()), 0);
 
     const std::unique_ptr<BIO, decltype(&BIO_free)> memory(BIO_new(BIO_s_mem()), BIO_free);
-    PEM_write_bio_PrivateKey(memory.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+    const auto* password = reinterpret_cast<const unsigned char*>(options.password.data());
+    PEM_write_bio_PKCS8PrivateKey(memory.get(), key_.get(),
+                                  options.password.empty() ? nullptr : EVP_aes_128_cbc(),
+                                  reinterpret_cast<const char*>(password),
+                                  static_cast<int>(options.password.size()), nullptr, nullptr);
     key_pem = drain(memory.get());
-    PEM_write_bio_X509(memory.get(), cert.get());
+    PEM_write_bio_X509(memory.get(), cert);
     cert_pem = drain(memory.get());
+    std::array<unsigned char, 32> digest{};
+    X509_digest(cert, EVP_sha256(), digest.data(), nullptr);
+    for (const unsigned char byte : digest) {
+      sha256 += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+    }
   }
 
  private:
+  void add_extension(int nid, const std::string& value) {
+    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value.c_str());
+    EXPECT_NE(extension, nullptr) << value;
+    X509_add_ext(cert_.get(), extension, -1);
+    X509_EXTENSION_free(extension);
+  }
+
   static std::string drain(BIO* memory) {
     std::array<char, 4096> piece{};
     std::string out;
@@ -69,6 +103,9 @@ struct Certificate {
     }
     return out;
   }
+
+  std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key_;
+  std::unique_ptr<X509, decltype(&X509_free)> cert_;
 };
 
 }  // namespace wsproxy::test
