@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/nearest.h"
 #include "config/options.h"
 
 namespace wsproxy::config {
@@ -21,7 +22,8 @@ Result<const Option*> find_long(std::string_view name) {
     fitting.push_back(&option);
     if (option.has(kWebsockify)) of_websockify.push_back(&option);
   }
-  if (fitting.empty()) return usage("unknown option --" + std::string(name));
+  if (fitting.empty())
+    return usage("unknown option --" + std::string(name) + did_you_mean(name, "--", kFile));
   if (fitting.size() == 1) return fitting.front();
   if (of_websockify.size() == 1) return of_websockify.front();
   std::string candidates;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -44,6 +45,73 @@ TEST(Options, EachSetsAMemberOfItsOwn) {
     for (const Member& member : seen) EXPECT_FALSE(member == option.member) << option.name;
     seen.push_back(option.member);
   }
+}
+
+TEST(Options, StandUnderTheirHeadings) {
+  Group last = Group::Listening;
+  for (const Option& option : options()) {
+    EXPECT_GE(option.group, last) << option.name;
+    last = option.group;
+    EXPECT_FALSE(heading(option.group).empty());
+  }
+}
+
+TEST(Options, HaveChoicesAmongThemTheDefault) {
+  int seen = 0;
+  for (const Option& option : options()) {
+    const auto words = choices(option);
+    if (words.empty()) continue;
+    ++seen;
+    Config config;
+    EXPECT_NE(std::ranges::find(words, values_of(config, option).front()), words.end());
+    for (const std::string_view word : words) EXPECT_TRUE(assign(config, option, word)) << word;
+    EXPECT_FALSE(assign(config, option, "neither")) << option.name;
+    EXPECT_FALSE(assign(config, option, option.value)) << option.name;
+  }
+  EXPECT_EQ(seen, 5);
+}
+
+TEST(Options, AreReadFromWhatTheyArePrintedAs) {
+  for (const Option& option : options()) {
+    Config config;
+    for (const std::string& value : values_of(Config{}, option))
+      EXPECT_TRUE(assign(config, option, value)) << option.name << " = " << value;
+    EXPECT_EQ(config, Config{}) << option.name;
+  }
+}
+
+TEST(Options, ReadModesInOctal) {
+  const Option& option = option_named("unix-listen-mode");
+  Config config;
+  for (const auto& [text, bits] :
+       {std::pair{"0600", 0600U}, {"660", 0660U}, {"0", 0U}, {"777", 0777U}}) {
+    EXPECT_TRUE(assign(config, option, text));
+    EXPECT_EQ(config.unix_listen_mode.bits, bits);
+  }
+  for (const char* text : {"", "8", "1000", "-1", "0o600", "rw", "600 ", "77777777777777777777"}) {
+    EXPECT_FALSE(assign(config, option, text)) << text;
+  }
+}
+
+TEST(DescribeChanges, NamesWhatDiffersAndWhenItCounts) {
+  Config before;
+  before.listen = {"1"};
+  Config after = before;
+  EXPECT_TRUE(describe_changes(before, after).empty());
+  after.listen.emplace_back("2");
+  after.key_password = "secret";
+  after.log_level = "debug";
+  after.heartbeat = std::chrono::seconds(1);
+  after.warnings.emplace_back("not an option");
+  const auto changes = describe_changes(before, after);
+  ASSERT_EQ(changes.size(), 4U);
+  EXPECT_EQ(changes[0].option, "listen");
+  EXPECT_EQ(changes[0].reload, Reload::Restart);
+  EXPECT_EQ(changes[1].option, "key-password");
+  EXPECT_EQ(changes[1].reload, Reload::NewSessions);
+  EXPECT_EQ(changes[2].option, "heartbeat");
+  EXPECT_EQ(changes[3].option, "log-level");
+  EXPECT_EQ(changes[3].reload, Reload::Now);
 }
 
 TEST(Options, HelpIsASentenceWithoutItsStop) {
