@@ -80,27 +80,6 @@ void put_json(std::string& out, char32_t c) {
   }
 }
 
-// At most `room` bytes of JSON, quotes included, and no escape cut in two.
-std::string json_string_within(std::string_view text, std::size_t room) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const Character c = first_character(text);
-    const std::size_t before = out.size();
-    if (c.valid) {
-      put_json(out, c.value);
-    } else {
-      out += '\\';  // doubled: the reader of the JSON sees \xHH
-      put_hex(out, text[0]);
-    }
-    if (out.size() + 1 > room) {
-      out.resize(before);
-      break;
-    }
-    text.remove_prefix(c.bytes);
-  }
-  return out + '"';
-}
-
 std::string json_value(const Field& field) {
   return std::holds_alternative<std::string_view>(field.value) ? json_string(value_text(field))
                                                                : value_text(field);
@@ -116,7 +95,7 @@ std::string json_line(const Record& record) {
     const std::string one = ",\"" + std::string(field.name) + "\":" + json_value(field);
     if (line.size() + fields.size() + one.size() + 64 <= kMaxLine) fields += one;
   }
-  line += json_string_within(record.text, kMaxLine - line.size() - fields.size() - kEnd.size());
+  line += json_string(record.text, kMaxLine - line.size() - fields.size() - kEnd.size());
   return line + fields + std::string(kEnd);
 }
 
@@ -157,8 +136,24 @@ std::string value_text(const Field& field) {
   return text.data();
 }
 
-std::string json_string(std::string_view text) {
-  return json_string_within(text, std::string::npos);
+std::string json_string(std::string_view text, std::size_t max_bytes) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const Character c = first_character(text);
+    const std::size_t before = out.size();
+    if (c.valid) {
+      put_json(out, c.value);
+    } else {
+      out += '\\';  // doubled: the reader of the JSON sees \xHH
+      put_hex(out, text[0]);
+    }
+    if (out.size() + 1 > max_bytes) {
+      out.resize(before);
+      break;
+    }
+    text.remove_prefix(c.bytes);
+  }
+  return out + '"';
 }
 
 std::string printable(std::string_view text) { return escaped(text, false); }

@@ -33,8 +33,8 @@ std::string timestamp(std::chrono::system_clock::time_point time);
 std::string value_text(const Field& field);
 
 /// `text` as a JSON string with its quotes, in ASCII (RFC 8259 section 7). A byte that is not UTF-8 becomes
-/// the four characters \xHH, so that it is not lost.
-std::string json_string(std::string_view text);
+/// the four characters \xHH, so that it is not lost. Text is cut where the string would have more than `max_bytes`.
+std::string json_string(std::string_view text, std::size_t max_bytes = std::string::npos);
 
 /// `text` for readers that know UTF-8: control characters and what is not UTF-8 as \xHH, the rest as it is.
 std::string printable_utf8(std::string_view text);

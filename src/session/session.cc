@@ -87,7 +87,9 @@ Step Session::sniff() {
     secure_ = true;
     return enter(Phase::TlsHandshake);
   }
-  log::info("%s TLS client on a port without TLS: no --cert was given", tag().c_str());
+  if (may_log(&LogLimits::tls_failed)) {
+    log::info("%s TLS client on a port without TLS: no --cert was given", tag().c_str());
+  }
   const std::array parts = {Bytes(kNoTlsAlert)};
   client_->write(parts);
   return enter(Phase::Linger);
@@ -98,7 +100,9 @@ Step Session::tls_handshake() {
   const IoResult result = stream.handshake();
   if (result.kind == IoResult::Kind::Again) return Step::Wait;
   if (!result.is_ok()) {
-    log::info("%s TLS handshake failed: %s", tag().c_str(), stream.handshake_failure().c_str());
+    if (may_log(&LogLimits::tls_failed)) {
+      log::info("%s TLS handshake failed: %s", tag().c_str(), stream.handshake_failure().c_str());
+    }
     return enter(Phase::Linger);
   }
   log::debug("%s %s", tag().c_str(), stream.version());
@@ -122,7 +126,9 @@ Step Session::read_request() {
     if (result.kind == IoResult::Kind::Again) return Step::Wait;
     if (!result.is_ok()) {
       const bool partial = !opening.received.empty();
-      if (partial) log::info("%s client went away in the middle of a request", tag().c_str());
+      if (partial && may_log(&LogLimits::broken_off)) {
+        log::info("%s client went away in the middle of a request", tag().c_str());
+      }
       return end("client went away");
     }
     const Bytes got = room.first(result.bytes);
@@ -163,6 +169,7 @@ Step Session::respond() {
   }
   if (result.kind == IoResult::Kind::Again) return Step::Wait;
   if (!result.is_ok()) return end(describe(result));
+  end_access();
   if (!opening.reply->keep_alive()) return enter(Phase::Linger);
   const auto used = static_cast<std::ptrdiff_t>(opening.scanner.head_bytes());
   opening.received.erase(opening.received.begin(), opening.received.begin() + used);
@@ -194,6 +201,7 @@ Step Session::upgrade() {
   log::info(fields, "%s open target=%s path=\"%s\" tls=%s", tag().c_str(), target.c_str(),
             for_log(opening.head.path).c_str(), secure_ ? "yes" : "no");
   session_logged_ = true;
+  begin_access(101);
   relay_ = std::make_unique<Relay>(*client_, opening.upgrade.payload, machinery_.pool,
                                    machinery_.scratch);
   relay_->send_first(ws::upgrade_response(opening.upgrade, std::time(nullptr)));
@@ -239,6 +247,7 @@ Step Session::drain() {
   relay_->pump(client_ready_, target_ready_);
   if (relay_->done()) {
     log_end();
+    end_access();
     return enter(Phase::Linger);
   }
   if (relay_->can_continue()) resume_.arm(Duration::zero());
@@ -297,9 +306,15 @@ void Session::out_of_time() {
       advance();
       return;
     case Phase::TlsHandshake:
-      log::info("%s TLS handshake not complete in time", tag().c_str());
+      if (may_log(&LogLimits::tls_failed)) {
+        log::info("%s TLS handshake not complete in time", tag().c_str());
+      }
       break;
-    case Phase::Respond: log::info("%s client takes nothing of the reply", tag().c_str()); break;
+    case Phase::Respond:
+      if (may_log(&LogLimits::broken_off)) {
+        log::info("%s client takes nothing of the reply", tag().c_str());
+      }
+      break;
     case Phase::Connect: ending_ = "gave up connecting"; break;
     case Phase::Drain:
       if (drain_moved()) return arm_for(Phase::Drain);
@@ -333,13 +348,16 @@ bool Session::drain_moved() {
 
 Step Session::reply_with(web::Reply reply) {
   log::debug("%s reply: %d", tag().c_str(), reply.status);
+  begin_access(reply.status);
   opening_->reply = std::make_unique<ReplySender>(std::move(reply));
   return enter(Phase::Respond);
 }
 
 Step Session::refuse(int status, std::string_view detail, std::string_view extra_lines) {
-  log::info("%s refused: %d %.*s", tag().c_str(), status, static_cast<int>(detail.size()),
-            detail.data());
+  if (may_log(&LogLimits::refused)) {
+    log::info("%s refused: %d %.*s", tag().c_str(), status, static_cast<int>(detail.size()),
+              detail.data());
+  }
   return reply_with(web::plain_reply(asked(), status, detail, extra_lines, false));
 }
 
@@ -363,6 +381,7 @@ Step Session::end(std::string_view why) {
 void Session::finish() {
   if (phase_ == Phase::Closed) return;
   log_end();
+  end_access();
   phase_ = Phase::Closed;
   deadline_.cancel();
   resume_.cancel();
@@ -433,6 +452,39 @@ void Session::update_interest() {
 std::string Session::tag() const { return "[s" + std::to_string(id_) + " " + peer_ + "]"; }
 
 web::Asked Session::asked() const { return {opening_->head, std::time(nullptr)}; }
+
+bool Session::may_log(LogLimits::Kind LogLimits::* kind) const {
+  return machinery_.log_limits == nullptr || (machinery_.log_limits->*kind).allow();
+}
+
+void Session::begin_access(int status) {
+  if (machinery_.access_log == nullptr) return;
+  access_ =
+      std::make_unique<PendingAccess>(access_entry(opening_->head), machinery_.loop.clock().now());
+  access_->entry.session = id_;
+  access_->entry.client = peer_;
+  if (secure_) access_->entry.user = static_cast<const tls::TlsStream&>(*client_).peer_name();
+  access_->entry.status = status;
+}
+
+// The request that was under way has its answer, or will never have it.
+void Session::end_access() {
+  if (!access_) return;
+  const auto access = std::move(access_);
+  AccessEntry& entry = access->entry;
+  if (relay_) {
+    entry.websocket = true;
+    entry.target = settings_->target.to_string();
+    entry.bytes = relay_->bytes_to_client();
+    entry.bytes_to_target = relay_->bytes_to_target();
+    entry.close_code = static_cast<unsigned>(relay_->ending_code());
+  } else if (opening_ && opening_->reply) {
+    entry.bytes = opening_->reply->progress();
+  }
+  entry.duration =
+      std::chrono::duration<double>(machinery_.loop.clock().now() - access->began).count();
+  machinery_.access_log->write(entry);
+}
 
 void Session::log_end() {
   if (!std::exchange(session_logged_, false)) return;

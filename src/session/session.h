@@ -11,7 +11,9 @@
 #include "io/dial.h"
 #include "io/event_loop.h"
 #include "io/stream.h"
+#include "session/access_log.h"
 #include "session/close_reason.h"
+#include "session/log_limits.h"
 #include "session/phase.h"
 #include "session/relay.h"
 #include "session/reply_sender.h"
@@ -64,6 +66,11 @@ class Session {
     std::unique_ptr<ReplySender> reply;
   };
 
+  struct PendingAccess {
+    AccessEntry entry;
+    SteadyTime began;
+  };
+
   // How far the way out has come: bytes that left us, and bytes that the kernel still holds.
   struct DrainMark {
     std::uint64_t written = 0;
@@ -94,6 +101,9 @@ class Session {
   void update_interest();
   void arm_for(Phase phase);
   void log_end();
+  void begin_access(int status);
+  void end_access();
+  [[nodiscard]] bool may_log(LogLimits::Kind LogLimits::* kind) const;
   [[nodiscard]] std::string tag() const;
   [[nodiscard]] web::Asked asked() const;
 
@@ -110,7 +120,8 @@ class Session {
   std::uint64_t progress_seen_ = 0;  // of the reply
   DrainMark drain_mark_;
   SteadyTime began_;
-  std::string ending_;  // what the relay's own words leave out
+  std::unique_ptr<PendingAccess> access_;  // of the request that is being answered
+  std::string ending_;                     // what the relay's own words leave out
   std::unique_ptr<io::Stream> client_;
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<io::Dial> dial_;

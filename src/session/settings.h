@@ -22,11 +22,16 @@ struct Settings {
   std::optional<web::StaticDir> web;           ///< nothing: the built-in page
 };
 
+class AccessLog;
+struct LogLimits;
+
 struct Machinery {
   io::EventLoop& loop;
   io::Dialer& dialer;
-  BufferPool& pool;      ///< blocks for the relays' rings
-  MutableBytes scratch;  ///< for the length of one call
+  BufferPool& pool;                 ///< blocks for the relays' rings
+  MutableBytes scratch;             ///< for the length of one call
+  LogLimits* log_limits = nullptr;  ///< null: none
+  AccessLog* access_log = nullptr;  ///< null: none
 };
 
 }  // namespace wsproxy::session
