@@ -75,7 +75,10 @@ void Lookup::finish(Result<std::vector<SocketAddress>> result) {
   wake_();
 }
 
-Resolver::Resolver(EventLoop& loop) : loop_(loop) { start_helper(); }
+Resolver::Resolver(EventLoop& loop, std::function<Status()> prepare)
+    : loop_(loop), prepare_(std::move(prepare)) {
+  start_helper();
+}
 
 Resolver::~Resolver() {
   CHECK(pending_.empty());
@@ -91,7 +94,12 @@ void Resolver::start_helper() {
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
   helper_ = ::fork();
-  if (helper_ == 0) run_resolver_helper(theirs.get());
+  if (helper_ == 0) {
+    const Status prepared = prepare_ ? prepare_() : Status();
+    if (prepared) run_resolver_helper(theirs.get());
+    log::error("look-up helper: %s", prepared.error().message().c_str());
+    ::_exit(1);
+  }
   if (helper_ < 0) {
     log::error("cannot start the look-up helper: %s", describe_errno(errno).c_str());
     return;

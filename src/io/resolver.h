@@ -53,8 +53,10 @@ class Lookup {
 /// end of its SOCK_SEQPACKET pair closes, and is started again should it die.
 class Resolver {
  public:
-  /// Forks the helper: call before there are listeners, keys or sessions.
-  explicit Resolver(EventLoop& loop);
+  /// Forks the helper: call before there are listeners, keys or sessions, and before a chroot, for
+  /// the user database and the resolver's files are outside. `prepare` is called in the helper
+  /// before it serves: the place to drop privileges there. Should it fail, the helper ends.
+  explicit Resolver(EventLoop& loop, std::function<Status()> prepare = {});
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
@@ -77,6 +79,7 @@ class Resolver {
   void remove(Lookup& lookup);
 
   EventLoop& loop_;
+  std::function<Status()> prepare_;
   UniqueFd socket_;
   std::unique_ptr<Watch> watch_;
   pid_t helper_ = -1;

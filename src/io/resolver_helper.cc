@@ -81,8 +81,10 @@ void reap(std::map<std::uint32_t, pid_t>& children) {
 }  // namespace
 
 void run_resolver_helper(int socket) {
-  // The daemon's sockets and files are none of our business; descriptors 0 to 2 stay for NSS
-  // modules that expect them to be taken.
+  // The daemon's sockets and files are none of our business; descriptors 0 to 2 stay taken for NSS
+  // modules that expect that, but whoever reads our output to its end must not wait for us.
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd <= 2 && null > 2; ++fd) ::dup2(null, fd);
   constexpr int kSocket = 3;
   if (socket != kSocket) ::dup2(socket, kSocket);
   ::close_range(kSocket + 1, ~0U, 0);

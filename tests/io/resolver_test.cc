@@ -1,6 +1,8 @@
 #include "io/resolver.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -227,6 +229,43 @@ TEST(Resolver, TheHelperEndsWithTheResolver) {
     EXPECT_EQ(::kill(helper, 0), 0);
   }
   EXPECT_NE(::kill(helper, 0), 0) << "ended and waited for";
+}
+
+TEST(Resolver, HelperPreparesItselfBeforeItServes) {
+  const SystemClock clock;
+  EventLoop loop(clock);
+  const pid_t us = ::getpid();
+  std::array<int, 2> ends{-1, -1};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd from(ends[0]);
+  const UniqueFd to(ends[1]);
+  const Resolver resolver(loop, [&]() -> Status {
+    const pid_t helper = ::getpid();
+    EXPECT_NE(helper, us);
+    EXPECT_EQ(::write(to.get(), &helper, sizeof helper), static_cast<ssize_t>(sizeof helper));
+    return {};
+  });
+  pid_t told = 0;
+  ASSERT_EQ(::read(from.get(), &told, sizeof told), static_cast<ssize_t>(sizeof told));
+  EXPECT_EQ(told, resolver.helper_pid());
+}
+
+// A script that reads all that the daemon prints waits until nobody holds the other end.
+TEST(Resolver, HelperLetsGoOfStandardOutput) {
+  const SystemClock clock;
+  EventLoop loop(clock);
+  std::array<int, 2> ends{-1, -1};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd from(ends[0]);
+  UniqueFd to(ends[1]);
+  const UniqueFd output(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+  ASSERT_GE(::dup2(to.get(), STDOUT_FILENO), 0);
+  const Resolver resolver(loop);
+  ASSERT_GE(::dup2(output.get(), STDOUT_FILENO), 0);
+  to.reset();
+  pollfd closed{from.get(), POLLIN, 0};
+  ASSERT_EQ(::poll(&closed, 1, 60'000), 1);
+  EXPECT_NE(closed.revents & POLLHUP, 0);
 }
 
 }  // namespace
