@@ -24,7 +24,7 @@ class ReadyPipe {
 
   /// Lets go of the terminal and tells that connections are served now: chdir("/"), /dev/null in
   /// place of standard input, output and error, and then the process that waits ends with 0.
-  /// Whoever holds descriptors 0 to 2 for something else (see adopt_socket()) has moved it before.
+  /// Whoever holds descriptors 0 to 2 for something else (io::adopt_listener() does) has moved it before.
   /// Works inside a chroot. Safe to call twice.
   ///
   /// Errors: Io, also when nobody waits any more: whoever started us was killed meanwhile and

@@ -96,17 +96,18 @@ Result<PidFile> PidFile::create(const std::string& path, uid_t daemon_user) {
     auto file = open_file(made.directory_.get(), made.name_);
     if (!file) return at(file.error());
     made.file_ = std::move(*file);
-    if (auto locked = made.lock(daemon_user, path); !locked) return at(locked.error());
+    if (auto locked = made.lock(daemon_user); !locked) return at(locked.error());
     if (made.is_ours()) break;
     // the one before us removed it after we had opened it: what we hold has no name any more
     if (attempt == kAttempts) return at({Errc::Io, EAGAIN, "comes and goes"});
   }
+  if (auto usable = made.look_at_content(path); !usable) return at(usable.error());
   if (auto written = made.write_pid(); !written) return at(written.error());
   made.owner_ = ::getpid();
   return made;
 }
 
-Status PidFile::lock(uid_t daemon_user, const std::string& path) {
+Status PidFile::lock(uid_t daemon_user) const {
   struct stat info{};
   if (::fstat(file_.get(), &info) != 0) return fail(Errc::Io, "fstat", errno);
   if (!S_ISREG(info.st_mode)) return fail(Errc::Invalid, "is no regular file");
@@ -114,18 +115,18 @@ Status PidFile::lock(uid_t daemon_user, const std::string& path) {
   if (!is_trusted(info.st_uid, daemon_user)) {
     return fail(Errc::Invalid, "belongs to " + user_text(info.st_uid));
   }
-  const bool locked = ::flock(file_.get(), LOCK_EX | LOCK_NB) == 0;
-  const int error = errno;
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) return fail(Errc::Io, "cannot lock", errno);
+  const auto pid = pid_in(content_of(file_.get()).value_or(""));
+  // in the moment between its lock and its pid there is no number to read
+  return fail(Errc::Refused, pid ? "already running: process " + std::to_string(*pid) + " holds it"
+                                 : "another process holds it");
+}
+
+Status PidFile::look_at_content(const std::string& path) const {
   const auto content = content_of(file_.get());
-  const auto pid = content ? pid_in(*content) : std::nullopt;
-  if (!locked && error == EWOULDBLOCK) {
-    // in the moment between its lock and its pid there is no number to read
-    return fail(Errc::Refused,
-                pid ? "already running: process " + std::to_string(*pid) + " holds it"
-                    : "another process holds it");
-  }
-  if (!locked) return fail(Errc::Io, "cannot lock", error);
   if (content && content->empty()) return {};
+  const auto pid = pid_in(content.value_or(""));
   // Somebody's other file, named by mistake, must not be overwritten.
   if (!pid) return fail(Errc::Invalid, "holds something else than the number of a process");
   log::warning(

@@ -49,7 +49,8 @@ class PidFile {
  private:
   PidFile() = default;
   [[nodiscard]] bool is_ours() const;
-  Status lock(uid_t daemon_user, const std::string& path);
+  [[nodiscard]] Status lock(uid_t daemon_user) const;
+  [[nodiscard]] Status look_at_content(const std::string& path) const;
   Status write_pid();
 
   UniqueFd directory_;

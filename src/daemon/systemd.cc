@@ -1,6 +1,5 @@
 #include "daemon/systemd.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <memory>
 
 #include "base/log.h"
+#include "io/listener.h"
 
 #ifdef WSPROXY_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -21,30 +21,6 @@
 
 namespace wsproxy::daemon {
 namespace {
-
-bool set_flags(int fd) {
-  const int flags = ::fcntl(fd, F_GETFL);
-  return flags >= 0 && ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-         ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
-}
-
-int socket_option(int fd, int name) {
-  int value = 0;
-  socklen_t length = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value : -1;
-}
-
-Status check_listening(int fd) {
-  if (::fcntl(fd, F_GETFD) < 0) return fail(Errc::Invalid, "is not open");
-  const int type = socket_option(fd, SO_TYPE);
-  if (type < 0) return fail(Errc::Invalid, "is no socket");
-  const int family = socket_option(fd, SO_DOMAIN);
-  if (type != SOCK_STREAM || (family != AF_INET && family != AF_INET6 && family != AF_UNIX)) {
-    return fail(Errc::Invalid, "is neither a TCP nor a Unix stream socket");
-  }
-  if (socket_option(fd, SO_ACCEPTCONN) != 1) return fail(Errc::Invalid, "does not listen");
-  return {};
-}
 
 // sockaddr_un of a NOTIFY_SOCKET; its length counts, as abstract names have no end.
 struct UnixAddress {
@@ -97,15 +73,12 @@ Result<std::vector<PassedSocket>> passed_sockets() {
   if (count < 0) return fail(Errc::Invalid, "sockets passed by the service manager", -count);
   std::vector<PassedSocket> sockets;
   for (int i = 0; i < count; ++i) {
-    sockets.push_back({UniqueFd(SD_LISTEN_FDS_START + i), names.get()[i]});
-  }
-  for (const auto& [fd, name] : sockets) {
-    const auto at = "socket '" + name + "' (descriptor " + std::to_string(fd.get()) +
-                    ") passed by the service manager";
-    const int listens = ::sd_is_socket(fd.get(), AF_UNSPEC, SOCK_STREAM, 1);
-    if (listens < 0) return fail(Errc::Invalid, at, -listens);
-    if (listens == 0) return fail(Errc::Invalid, at + ": is no listening stream socket");
-    if (!set_flags(fd.get())) return fail(Errc::Io, at, errno);
+    const std::string name = names.get()[i];
+    auto socket = io::adopt_listener(SD_LISTEN_FDS_START + i);
+    if (!socket) {
+      return std::unexpected(socket.error().in("socket '" + name + "' from the service manager"));
+    }
+    sockets.push_back({std::move(*socket), name});
   }
   return sockets;
 }
@@ -122,20 +95,6 @@ Result<std::vector<PassedSocket>> passed_sockets() { return {}; }
 std::optional<std::chrono::microseconds> watchdog_interval() { return {}; }
 
 #endif
-
-Result<UniqueFd> adopt_socket(int fd) {
-  const std::string at = "descriptor " + std::to_string(fd);
-  if (auto listening = check_listening(fd); !listening) {
-    return std::unexpected(listening.error().in(at));
-  }
-  UniqueFd socket(fd > 2 ? fd : ::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-  if (!socket || !set_flags(socket.get())) return fail(Errc::Io, at, errno);
-  if (fd <= 2) {
-    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    if (!null || ::dup2(null.get(), fd) < 0) return fail(Errc::Io, at + ": /dev/null", errno);
-  }
-  return socket;
-}
 
 Result<Notifier> Notifier::from_environment() {
   Notifier notifier;

@@ -27,15 +27,9 @@ struct PassedSocket {
 /// (LISTEN_PID). The environment no longer names them afterwards.
 ///
 /// Call it first of all: before anything else is opened, and before daemonize().
-/// Errors: Invalid, naming the descriptor that is no listening stream socket.
+/// Errors: Invalid, naming what is no listening stream socket; Io.
+/// (A single socket by its number, `fd:N` and inetd's, is io::adopt_listener()'s.)
 Result<std::vector<PassedSocket>> passed_sockets();
-
-/// Takes over the descriptor `fd` that somebody else opened, for `--listen fd:N` and `--inetd` (0).
-/// Of 0 to 2 it takes a duplicate, and puts /dev/null there.
-///
-/// Not blocking from now on: for all who share the socket. Errors: Invalid when it is not open, or
-/// no stream socket, or does not listen (inetd's "nowait" hands over a connection).
-Result<UniqueFd> adopt_socket(int fd);
 
 /// Tells the service manager how we are (sd_notify(3)), over a socket connected once: it works
 /// in a chroot, and never blocks. What cannot be sent is lost, with a line in the log the first time.
