@@ -14,6 +14,7 @@
 #include "support/builders.h"
 #include "support/certificate.h"
 #include "support/scripted_stream.h"
+#include "support/tls_pair.h"
 #include "tls/tls_context.h"
 
 namespace wsproxy::tls {
@@ -24,11 +25,7 @@ using Kind = io::IoResult::Kind;
 using test::Peer;
 
 std::shared_ptr<const TlsContext> server_context() {
-  static const std::shared_ptr<const TlsContext> context = [] {
-    const test::Certificate certificate;
-    const test::TempFile both(certificate.key_pem + certificate.cert_pem);
-    return TlsContext::load({.cert = both.path()}).value();
-  }();
+  static const std::shared_ptr<const TlsContext> context = test::serve(test::Certificate());
   return context;
 }
 
@@ -100,6 +97,14 @@ class TlsStreamTest : public testing::Test {
       : peer_(std::make_shared<Peer>()),
         stream_(server_context()->accept(std::make_unique<test::ScriptedStream>(peer_))) {}
 
+  // Begins anew, with a server where `options` rule.
+  void serve_with(const ServerOptions& options) {
+    peer_ = std::make_shared<Peer>();
+    client_ = Client();
+    stream_ = test::serve(test::Certificate(), options)
+                  ->accept(std::make_unique<test::ScriptedStream>(peer_));
+  }
+
   // Both sides go on until the server is done or cannot be; `chunk` bytes arrive there at a time.
   IoResult shake_hands(std::size_t chunk = 1 << 20) {
     IoResult result = IoResult::again();
@@ -166,6 +171,41 @@ TEST_F(TlsStreamTest, RefusesTls11) {
   const IoResult result = shake_hands();
   EXPECT_EQ(result.kind, Kind::Failed);
   EXPECT_STREQ(result.why, "unsupported protocol");
+}
+
+TEST_F(TlsStreamTest, SpeaksTls11OnRequest) {
+  serve_with({.min_version = MinVersion::Tls11});
+  SSL_set_min_proto_version(client_.ssl(), TLS1_1_VERSION);
+  SSL_set_max_proto_version(client_.ssl(), TLS1_1_VERSION);
+  ASSERT_TRUE(shake_hands().is_ok()) << stream_->handshake_failure();
+  EXPECT_STREQ(stream_->version(), "TLSv1.1");
+  ASSERT_TRUE(write("RFB").is_ok());
+  EXPECT_EQ(at_client(), "RFB");
+}
+
+TEST_F(TlsStreamTest, SpeaksNewerVersionsWhereAnOldOneIsAllowed) {
+  serve_with({.min_version = MinVersion::Tls11});
+  ASSERT_TRUE(shake_hands().is_ok());
+  EXPECT_STREQ(stream_->version(), "TLSv1.3");
+}
+
+TEST_F(TlsStreamTest, RefusesTls12WhereThatIsTooOld) {
+  serve_with({.min_version = MinVersion::Tls13});
+  SSL_set_max_proto_version(client_.ssl(), TLS1_2_VERSION);
+  EXPECT_EQ(shake_hands().kind, Kind::Failed);
+  EXPECT_EQ(stream_->handshake_failure(), "unsupported protocol");
+}
+
+TEST_F(TlsStreamTest, SpeaksOnlyTheCiphersOfItsLists) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    serve_with({.ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305",
+                .ciphersuites = "TLS_CHACHA20_POLY1305_SHA256"});
+    SSL_set_max_proto_version(client_.ssl(), version);
+    ASSERT_TRUE(shake_hands().is_ok());
+    EXPECT_STREQ(SSL_get_cipher_name(client_.ssl()), version == TLS1_2_VERSION
+                                                         ? "ECDHE-ECDSA-CHACHA20-POLY1305"
+                                                         : "TLS_CHACHA20_POLY1305_SHA256");
+  }
 }
 
 TEST_F(TlsStreamTest, ChoosesHttp11OfWhatTheClientOffers) {
