@@ -539,8 +539,8 @@ TEST_F(SessionTest, GoesOnWithWhatIsInsideTheTargetsStream) {
   open_relay();
   target_->read_limit = 10;
   target_->to_read = std::string(25, 'x');
-  target_->inside = 24;
-  poke();
+  target_->inside = 25;  // no descriptor tells of them
+  receive(frame(ws::Opcode::Binary, "x"));
   EXPECT_EQ(sent(), "\x82\x0axxxxxxxxxx\x82\x0axxxxxxxxxx\x82\x05xxxxx");
 }
 
