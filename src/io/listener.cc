@@ -91,11 +91,9 @@ Status remove_stale(const std::string& path, const SocketAddress& address) {
   return {};
 }
 
-// Permissions that are set after bind() come too late: a client may be connected by then. So the socket's
-// own mode, which bind() gives to the file, is narrowed first; the umask would not count in a directory
-// with a default ACL, but takes nothing away from that mode either.
+// Permissions that are set after bind() come too late: a client may be connected by then. unix(7) applies
+// the umask to 0777, even in a directory with a default ACL.
 int bind_with_mode(int fd, const SocketAddress& address, unsigned mode) {
-  if (::fchmod(fd, mode) != 0) return -1;
   const mode_t before = ::umask(~mode & 0777U);
   const int bound = ::bind(fd, address.get(), address.length());
   const int error = errno;
