@@ -190,7 +190,8 @@ lint: deps-lint $(page)/page_assets.inc src/web/tools/node_modules/.package-lock
 	clang-format-19 --dry-run --Werror $(cc_files)
 	scripts/tidy $(cc_files)
 	shellcheck .ci/run scripts/service/wsproxy.init $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
-	mandoc -Tlint -Wwarning man/wsproxy.8
+	mandoc -Tlint -Wwarning man/wsproxy.8 man/wsproxy.conf.5
+	for page in man/wsproxy.8 man/wsproxy.conf.5; do MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 $$page 2>&1 >/dev/null | (! grep .) || exit 1; done
 	cd src/web/tools && npm run --silent check
 
 layers:
@@ -199,17 +200,17 @@ layers:
 format: deps-lint
 	clang-format-19 -i $(cc_files)
 
-# --- man page: its OPTIONS come from the option table -----------------------------------------------
+# --- what is made from the option table: man pages, sample file, completion -------------------------
 
-$(out)/write_man: $(patsubst src/%.cc,$(out)/src/%.o,$(wildcard src/config/*.cc src/base/*.cc)) $(out)/write_man.o
+$(out)/write_options: $(patsubst src/%.cc,$(out)/src/%.o,$(wildcard src/config/*.cc src/base/*.cc)) $(out)/write_options.o
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^
-$(out)/write_man.o: scripts/write_man.cc src/config/help.h
+$(out)/write_options.o: scripts/write_options.cc $(wildcard src/config/*.h)
 	@mkdir -p $(@D)
-	$(CXX) $(compile_flags) -c -o $@ $<
+	$(Q)$(CXX) $(compile_flags) -c -o $@ $<
 
-man: $(out)/write_man
-	$(out)/write_man man/wsproxy.8
+man: $(out)/write_options
+	$(out)/write_options
 
 # --- install ---------------------------------------------------------------------------------------
 
@@ -287,7 +288,7 @@ help:
 	@echo "make fuzz SECONDS=60     fuzz every parser for that long"
 	@echo "make coverage            branch coverage of the unit tests"
 	@echo "make bench               not there yet"
-	@echo "make man                 write the option table into the man page"
+	@echo "make man                 write the option table into man pages, sample file and completion"
 	@echo "make install             to DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)), unitdir, sysusersdir,"
 	@echo "                         websockifydir (of the link to run in place of websockify)"
 	@echo "make deb                 a Debian package, in build/deb"

@@ -1,17 +1,18 @@
-// --help and the man page's OPTIONS, made from the option table.
+// --help, made from the option table.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace wsproxy::config {
 
-/// "wsproxy [options] [ADDR:]PORT TARGET", one line.
-std::string usage_line();
+/// What the program was called: the last part of argv[0], or "wsproxy" when that is empty or null.
+std::string program_name(const char* argv0);
+
+/// "PROGRAM [options] [ADDR:]PORT TARGET", one line.
+std::string usage_line(std::string_view program = "wsproxy");
 
 /// What --help prints, in 80 columns.
-std::string help_text();
-
-/// The OPTIONS section of man/wsproxy.8, as mdoc items.
-std::string man_options();
+std::string help_text(std::string_view program = "wsproxy");
 
 }  // namespace wsproxy::config
