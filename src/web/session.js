@@ -55,6 +55,16 @@ export async function loadSessionClass() {
       return super._fail(details);
     }
 
+    /**
+     * Pinching calls this without the locks' states, which the library then takes for "off"
+     * and presses the lock keys of a server where they are known.
+     * @param {number} keysym @param {string} code @param {boolean} down
+     * @param {boolean | null} [numlock] @param {boolean | null} [capslock] null: unknown
+     */
+    _handleKeyEvent(keysym, code, down, numlock = null, capslock = null) {
+      super._handleKeyEvent(keysym, code, down, numlock, capslock);
+    }
+
     _framebufferUpdate() {
       const done = super._framebufferUpdate();
       if (done && this.#pictureSeen) {
