@@ -15,7 +15,7 @@ export class Clipboard {
   /** What both sides have, as far as we know; guards against echoes. @type {string | null} */ #shared = null;
   /** What this device's clipboard held when last seen. @type {string | null} */ #local = null;
   /** Remote text the browser did not let us write yet. @type {string | null} */ #unwritten = null;
-  #mayRead = true;
+  /** The browser's question was not refused. */ #mayAsk = true;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #typing;
   /** @type {() => void} */ #received;
 
@@ -73,8 +73,9 @@ export class Clipboard {
 
   /** Takes over what was copied on this device since we last looked. */
   async #read() {
-    if (this.#session === null || !this.#mayRead || this.#unwritten !== null) return;
-    if (!document.hasFocus() || !(await readsQuietly())) return;
+    if (this.#session === null || this.#unwritten !== null || !document.hasFocus()) return;
+    const permission = await readPermission();
+    if (permission === 'denied' || (permission === 'prompt' && !this.#mayAsk)) return;
     try {
       const text = await navigator.clipboard.readText();
       if (text === '' || text === this.#local) return;
@@ -83,7 +84,7 @@ export class Clipboard {
       byId('clipboard-text').value = text;
       this.#send(text);
     } catch {
-      this.#mayRead = false; // the user said no; the panel remains
+      this.#mayAsk = false; // the user said no; the panel remains
     }
   }
 
@@ -112,16 +113,16 @@ export class Clipboard {
 }
 
 /**
- * Whether reading the clipboard asks the user at most once. Browsers that do not know the
- * permission (Firefox, Safari) would show a Paste button on every focus.
- * @returns {Promise<boolean>}
+ * What reading the clipboard would meet. Browsers that do not know the permission (Firefox,
+ * Safari) would show a Paste button on every focus: as good as denied.
+ * @returns {Promise<PermissionState>}
  */
-async function readsQuietly() {
-  if (!navigator.clipboard?.readText) return false;
+async function readPermission() {
+  if (!navigator.clipboard?.readText) return 'denied';
   try {
     const name = /** @type {PermissionName} */ ('clipboard-read');
-    return (await navigator.permissions.query({ name })).state !== 'denied';
+    return (await navigator.permissions.query({ name })).state;
   } catch {
-    return false;
+    return 'denied';
   }
 }
