@@ -34,12 +34,13 @@ export class Viewer {
   /** For signing in again; lives only as long as the page. @type {import('./connection.js').Credentials} */
   #credentials = {};
   /** @type {Connection | null} */ #connection = null;
+  /** The end of a connection that is being looked into. @type {Facts | null} */ #doubt = null;
   #desktop = '';
   #leaving = false;
 
   #dialogs = new Dialogs({
     connect: () => this.#connect(),
-    cancel: () => this.#connection?.end('cancelled'),
+    cancel: () => this.#cancel(),
     credentials: (given) => {
       this.#credentials = { ...this.#credentials, ...given };
       this.#connection?.sendCredentials(this.#credentials);
@@ -178,6 +179,11 @@ export class Viewer {
     this.#focusDesktop();
   }
 
+  #cancel() {
+    if (this.#doubt) this.#end({ ...this.#doubt, by: 'cancelled' });
+    else this.#connection?.end('cancelled');
+  }
+
   /** What sends something to the desktop: only with a session that does not just watch. */
   #attachInput() {
     const session = this.#connection?.session ?? null;
@@ -189,9 +195,9 @@ export class Viewer {
   async #askAndEnd(facts, url) {
     const unopened = facts.by === null && facts.start === null && !facts.opened;
     if (unopened && facts.close?.code === 1006) {
-      const connection = this.#connection;
+      this.#doubt = facts;
       facts.probe = await probeProxy(url, window.location.origin);
-      if (this.#connection !== connection) return;
+      if (this.#doubt !== facts) return; // the user did not wait for that
     }
     this.#end(facts);
   }
@@ -200,6 +206,7 @@ export class Viewer {
   #end(facts) {
     const ending = explain(facts, { online: navigator.onLine, secure: window.isSecureContext });
     this.#connection = null;
+    this.#doubt = null;
     if (ending.forget) delete this.#credentials.password;
     this.#panels.close(false);
     this.#toolbar.setClipboardNews(false);
