@@ -19,7 +19,9 @@ const KEYS = {
 for (let number = 1; number <= 12; number += 1) KEYS[`F${number}`] = [0xffbd + number, `F${number}`];
 
 /** Ctrl+Alt+Del has its place in the page already. */
-const COMBINATIONS = ['Tab', 'Esc', 'Alt+Tab', 'Alt+F4', 'Ctrl+Esc', 'Ctrl+Shift+Esc', 'PrtScr', 'Alt+PrtScr'];
+const COMBINATIONS = ['Tab', 'Esc', 'Alt+Tab', 'Alt+F4', 'Ctrl+Esc', 'PrtScr', 'Ctrl+Shift+Esc', 'Alt+PrtScr'];
+/** More letters than fit into a key of the usual width. */
+const WIDE = 9;
 const HELD = /** @type {const} */ (['Ctrl', 'Alt', 'Shift', 'Windows']);
 
 export class Keys {
@@ -41,13 +43,17 @@ export class Keys {
     };
     byId('send-ctrl-alt-del').addEventListener('click', () => send('Ctrl+Alt+Del'));
     const consoles = Array.from({ length: 12 }, (_, index) => `Ctrl+Alt+F${index + 1}`);
-    for (const [id, combinations] of /** @type {const} */ ([['key-buttons', COMBINATIONS], ['console-buttons', consoles]])) {
-      for (const combination of combinations) {
-        const button = make('button', { type: 'button', 'data-keys': combination }, combination);
-        button.addEventListener('click', () => send(combination));
-        byId(id).append(button);
-      }
-    }
+    /** @param {string} id @param {string} combination @param {string} shown */
+    const add = (id, combination, shown) => {
+      const attributes = { type: 'button', 'data-keys': combination, 'aria-label': combination };
+      const button = make('button', attributes, shown);
+      button.classList.toggle('wide', shown.length > WIDE);
+      button.addEventListener('click', () => send(combination));
+      byId(id).append(button);
+    };
+    for (const combination of COMBINATIONS) add('key-buttons', combination, combination);
+    // Their heading says Ctrl+Alt.
+    for (const combination of consoles) add('console-buttons', combination, combination.slice('Ctrl+Alt+'.length));
   }
 
   /** @param {any} session the library's, or null when there is none (or it only watches) */

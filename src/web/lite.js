@@ -56,6 +56,7 @@ export function startLite(query) {
       byId('password-field').hidden = !types.includes('password');
       byId('credentials-form').hidden = false;
       dataset.dialog = 'credentials';
+      byId('status').textContent = text(types.includes('username') ? 'credentials.username' : 'credentials.password');
       byId(types[0])?.focus();
     },
     identity: (fingerprint) => {
@@ -90,6 +91,7 @@ export function startLite(query) {
     event.preventDefault();
     byId('credentials-form').hidden = true;
     delete dataset.dialog;
+    byId('status').textContent = text('connecting.title');
     connection.sendCredentials({ username: byId('username').value, password: byId('password').value });
     byId('password').value = '';
   });

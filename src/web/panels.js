@@ -57,7 +57,7 @@ export class Panels {
     // The focus elsewhere would close the on-screen keyboard, which goes with the held keys.
     if (name === 'keys' && before === byId('touch-input')) return;
     // The first thing one came for; the heading's close button is the last resort.
-    const wanted = 'textarea, .segments button, .buttons button, input, select';
+    const wanted = 'textarea, .segments button, .keys button, .buttons button, input, select';
     const first = byId(`${name}-panel`).querySelector(wanted) ?? byId(`${name}-close`);
     first.focus({ preventScroll: true });
   }
