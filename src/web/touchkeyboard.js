@@ -1,26 +1,42 @@
 /**
- * The device's on-screen keyboard. Such keyboards edit text (words completed, letters
- * replaced) rather than press keys, so a hidden field is edited and the difference is sent.
+ * Typing by way of a text field: for the on-screen keyboard of a touch device, and for the input
+ * method of one with real keys, which the desktop's canvas does not have. Such keyboards edit
+ * text (words completed, letters replaced) rather than press keys, so the field is edited and
+ * the difference is sent.
  */
 
 import { byId, isTouch } from './dom.js';
 import { keysymOf } from './library.js';
+import { text } from './messages.js';
 
-/** Always before the caret, so that Backspace has something to remove. */
+/** Always before the caret on touch, so that Backspace has something to remove. */
 const FILLING = '\u00a0'.repeat(64);
 const LONGEST = 512;
 
-/** Keys that on-screen keyboards do report as keys. @type {Record<string, number>} */
-const NAMED = {
-  Enter: 0xff0d, Tab: 0xff09, Escape: 0xff1b,
-  ArrowLeft: 0xff51, ArrowUp: 0xff52, ArrowRight: 0xff53, ArrowDown: 0xff54,
-};
 const BACKSPACE = 0xff08;
 const ENTER = 0xff0d;
 
+/** Keys that come as keys, not as text. @type {Record<string, number>} */
+const NAMED = {
+  Enter: ENTER, Tab: 0xff09, Escape: 0xff1b, Delete: 0xffff, Insert: 0xff63, Home: 0xff50, End: 0xff57, PageUp: 0xff55, PageDown: 0xff56,
+  ArrowLeft: 0xff51, ArrowUp: 0xff52, ArrowRight: 0xff53, ArrowDown: 0xff54,
+};
+for (let number = 1; number <= 12; number += 1) NAMED[`F${number}`] = 0xffbd + number;
+
+/** @type {[flag: 'ctrlKey' | 'altKey' | 'shiftKey' | 'metaKey', keysym: number, code: string][]} */
+const MODIFIERS = [
+  ['ctrlKey', 0xffe3, 'ControlLeft'], ['altKey', 0xffe9, 'AltLeft'], ['shiftKey', 0xffe1, 'ShiftLeft'], ['metaKey', 0xffeb, 'MetaLeft'],
+];
+
+/** Languages that are written by an input method, not key by key. */
+const COMPOSED = /^(ja|ko|vi|zh)\b/i;
+
 export class TouchKeyboard {
   /** @type {any} */ #session = null;
-  #last = FILLING;
+  /** Real keys: what is being composed is shown here and sent when it is done. */
+  #method = !window.matchMedia('(pointer: coarse)').matches && (navigator.languages ?? []).some((tag) => COMPOSED.test(tag));
+  #filling = this.#method ? '' : FILLING;
+  #last = this.#filling;
 
   constructor() {
     const field = byId('touch-input');
@@ -35,25 +51,33 @@ export class TouchKeyboard {
     });
     field.addEventListener('focus', () => this.#shown(true));
     field.addEventListener('blur', () => this.#shown(false));
-    field.addEventListener('input', () => this.#typed());
-    field.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => {
-      const keysym = event.isComposing ? undefined : NAMED[event.key];
-      if (keysym === undefined) return;
-      event.preventDefault();
-      this.#session?.sendKey(keysym, event.code);
+    field.addEventListener('input', (/** @type {InputEvent} */ event) => {
+      if (!(this.#method && event.isComposing)) this.#typed();
     });
+    field.addEventListener('compositionend', () => this.#typed());
+    field.addEventListener('keydown', (/** @type {KeyboardEvent} */ event) => this.#onKey(event));
+    if (this.#method) this.#name(field);
   }
 
   /** @param {any} session the library's, or null when there is none (or it only watches) */
   attach(session) {
     this.#session = session;
-    byId('keyboard').hidden = session === null || !isTouch();
+    byId('keyboard').hidden = session === null || !(isTouch() || this.#method);
     byId('touch-input').hidden = byId('keyboard').hidden;
   }
 
   /** @returns {boolean} it is in use, and would close if the focus went elsewhere */
   get active() {
     return document.activeElement === byId('touch-input');
+  }
+
+  /** @param {HTMLElement} field it is in sight, and no on-screen keyboard */
+  #name(field) {
+    field.classList.add('method');
+    field.dataset.name = 'toolbar.keyboard.ime';
+    byId('keyboard').dataset.hint = 'toolbar.keyboard.ime';
+    field.setAttribute('aria-label', text('toolbar.keyboard.ime'));
+    byId('keyboard').title = text('toolbar.keyboard.ime');
   }
 
   #show() {
@@ -70,9 +94,23 @@ export class TouchKeyboard {
 
   #reset() {
     const field = byId('touch-input');
-    field.value = FILLING;
-    this.#last = FILLING;
-    field.setSelectionRange(FILLING.length, FILLING.length);
+    field.value = this.#filling;
+    this.#last = this.#filling;
+    field.setSelectionRange(this.#filling.length, this.#filling.length);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    if (event.isComposing || event.key === 'Process') return;
+    const chord = event.ctrlKey || event.metaKey || (event.altKey && /^[ -~]$/.test(event.key));
+    let keysym = event.key === 'Backspace' && this.#method ? BACKSPACE : NAMED[event.key];
+    if (chord && !event.getModifierState('AltGraph') && Array.from(event.key).length === 1) keysym ??= keysymOf(event.key);
+    if (keysym === undefined) return;
+    event.preventDefault();
+    const held = MODIFIERS.filter(([flag]) => event[flag]);
+    for (const [, number, code] of held) this.#session?.sendKey(number, code, true);
+    this.#session?.sendKey(keysym, event.code);
+    for (const [, number, code] of held.reverse()) this.#session?.sendKey(number, code, false);
   }
 
   #typed() {
@@ -84,7 +122,7 @@ export class TouchKeyboard {
       else this.#session?.sendKey(keysymOf(character), '');
     }
     this.#last = now;
-    if (now.length > LONGEST || now.length < FILLING.length / 2) this.#reset();
+    if (this.#method || now.length > LONGEST || now.length < FILLING.length / 2) this.#reset();
   }
 }
 
