@@ -31,9 +31,9 @@ export async function launchChromium(t) {
   scopeOf(t).add(() => browser.close());
   return {
     name: 'Chromium',
-    async open(url, { size = viewport, touch = false, dark = false } = {}) {
+    async open(url, { size = viewport, touch = false, dark = false, locale = 'en-US' } = {}) {
       const context = await browser.newContext({
-        viewport: size, hasTouch: touch, isMobile: touch, colorScheme: dark ? 'dark' : 'light', locale: 'en-US', ignoreHTTPSErrors: true,
+        viewport: size, hasTouch: touch, isMobile: touch, colorScheme: dark ? 'dark' : 'light', locale, ignoreHTTPSErrors: true,
       });
       const page = await context.newPage();
       return Page.open(page, url, {

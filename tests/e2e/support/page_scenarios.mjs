@@ -6,15 +6,17 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startTigerVnc } from './desktop.mjs';
 import { binary, Proxy } from './proxy.mjs';
-import { startClosingProxy, startIdentityServer, startReverseProxy, startRfbServer } from './rfb_server.mjs';
-import { fileScope, start, tempDir, until } from './scope.mjs';
+import { startClosingProxy, startReverseProxy, startRfbServer, startWebServer } from './rfb_server.mjs';
+import { fileScope, run, start, tempDir, until } from './scope.mjs';
 import { refusedPort, startGreeter } from './servers.mjs';
+import { makeCertificate } from './tls.mjs';
 
 export const sizes = { desktop: { width: 1280, height: 900 }, phone: { width: 360, height: 740 } };
-const bundle = fileURLToPath(new URL('../../../build/page/', import.meta.url));
+const top = fileURLToPath(new URL('../../../', import.meta.url));
+const bundle = path.join(top, 'build/page');
 
 /** Ends that the library and the browser put on the console in their own words. */
-const ends = /^Failed when |^Failed to |^WebSocket connection to|can.t establish a connection|was interrupted while|Failed to load resource|NetworkError|connection to ws/i;
+const ends = /^Failed (when|while|to) |^WebSocket connection to|can.t establish a connection|was interrupted while|Failed to load resource|NetworkError|connection to ws/i;
 
 export function pageScenarios(launch) {
   const scope = fileScope();
@@ -295,7 +297,13 @@ export function pageScenarios(launch) {
 
   test('an open bar that nobody uses closes by itself', async (t) => {
     const page = await openConnected(t, machineProxy);
+    // Its five seconds in one.
+    await page.evaluate(() => {
+      const { setTimeout: slow } = window;
+      window.setTimeout = (act, ms, ...rest) => slow(act, ms / 5, ...rest);
+    });
     await page.click('#toolbar-toggle');
+    assert.ok(await visible(page, '#toolbar-panel'));
     await page.mouse.move(700, 400);
     await page.waits('the bar closed', () => document.querySelector('#toolbar-panel').hidden);
   });
@@ -524,6 +532,14 @@ export function pageScenarios(launch) {
     await endsWith(page, 'notVnc');
   });
 
+  test('data that cannot be unpacked ends the session, and it is said why', async (t) => {
+    const own = await startRfbServer(t);
+    const page = await openConnected(t, await Proxy.start(t, own.port), '', { expected: ends });
+    await own.spoil();
+    await endsWith(page, 'protocol');
+    assert.match(await page.words(), /zlib|inflate/i);
+  });
+
   test('a server that says nothing: the steps show where it waits, Cancel ends it', async (t) => {
     const silent = await startGreeter(t, '');
     const page = await open(t, await Proxy.start(t, silent.port));
@@ -556,13 +572,136 @@ export function pageScenarios(launch) {
     assert.equal(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage })), '{}');
   });
 
-  test('a server shows its key: the fingerprint is shown, rejecting has the focus and ends it', async (t) => {
-    const page = await open(t, await Proxy.start(t, (await startIdentityServer(t)).port));
+  test('a server shows its key: Enter rejects it; approved, the server asks for the password and connects', async (t) => {
+    const own = await startRfbServer(t, { ra2: 'sesame42' });
+    const page = await open(t, await Proxy.start(t, own.port), '', { size: sizes.phone, expected: ends });
     await dialog(page, 'identity');
-    assert.match(await textOf(page, '#fingerprint'), /^([0-9a-f]{2}-){7}[0-9a-f]{2}$/);
+    assert.equal(await textOf(page, '#fingerprint'), own.fingerprint);
+    await fits(page, 'the card of the identity');
     assert.equal(await focused(page), 'identity-reject');
     await page.press('Enter');
     await endsWith(page, 'identity');
+    await page.click('#reconnect');
+    await dialog(page, 'identity');
+    await page.click('#identity-approve');
+    await dialog(page, 'credentials');
+    assert.ok(!(await visible(page, '#username')));
+    await page.write('#password', 'wrong');
+    await page.press('Enter');
+    await endsWith(page, 'password');
+    await page.click('#reconnect');
+    await dialog(page, 'identity');
+    await page.click('#identity-approve');
+    await dialog(page, 'credentials');
+    await page.write('#password', 'sesame42');
+    await page.press('Enter');
+    await page.reaches('connected');
+    assert.equal((await page.canvas()).width, 640);
+  });
+
+  test('a server wants name and password: asked for, wrong ones are said to be wrong, right ones connect; a link can give them', async (t) => {
+    const own = await startRfbServer(t, { plain: { username: 'zoë', password: 'sésame' } });
+    const signing = await Proxy.start(t, own.port);
+    const page = await open(t, signing, '', { expected: ends });
+    await dialog(page, 'credentials');
+    assert.equal(await focused(page), 'username');
+    await page.write('#username', 'zoë');
+    await page.write('#password', 'wrong');
+    await page.click('#credentials-submit');
+    await endsWith(page, 'signin');
+    await page.click('#reconnect');
+    await dialog(page, 'credentials');
+    assert.equal(await page.evaluate(() => document.querySelector('#username').value), 'zoë', 'the name is remembered');
+    assert.equal(await focused(page), 'password');
+    await page.write('#password', 'sésame');
+    await page.press('Enter');
+    await page.reaches('connected');
+    assert.deepEqual(own.seen.signin, [['zoë', 'wrong'], ['zoë', 'sésame']]);
+    const given = await openConnected(t, signing, `?username=${encodeURIComponent('zoë')}#password=${encodeURIComponent('sésame')}`);
+    assert.doesNotMatch(await given.evaluate(() => decodeURIComponent(window.location.href)), /sésame/);
+  });
+
+  test('Caps Lock is pointed out while the password is typed', async (t) => {
+    const own = await startTigerVnc(t, { password: 'sesame42', width: 640, height: 480 });
+    const page = await open(t, await Proxy.start(t, own.port));
+    await dialog(page, 'credentials');
+    // No driver can lock capitals.
+    const type = (locked) => page.evaluate((on) => document.querySelector('#password')
+      .dispatchEvent(new KeyboardEvent('keydown', { key: 'A', modifierCapsLock: on, bubbles: true })), locked);
+    for (const locked of [false, true, false]) {
+      await type(locked);
+      assert.equal(await visible(page, '#caps-lock'), locked);
+    }
+    await type(true);
+    await page.click('#credentials-cancel');
+    await endsWith(page, 'cancelled');
+  });
+
+  test('full screen: the button takes the window there and back, Disconnect leaves it', async (t) => {
+    const page = await openConnected(t, machineProxy, '?resize=scale');
+    const full = (wanted) => page.waits(`full screen ${wanted}`, (w) => (document.fullscreenElement !== null) === w
+      && document.querySelector('#fullscreen').getAttribute('aria-pressed') === String(w), wanted);
+    for (const wanted of [true, false, true]) {
+      await page.click('#toolbar-toggle');
+      await page.click('#fullscreen');
+      await full(wanted);
+      await page.waits('the desktop has the keyboard', () => document.activeElement.tagName === 'CANVAS');
+      assert.ok(!(await visible(page, '#toolbar-panel')));
+    }
+    await page.click('#toolbar-toggle');
+    await page.click('#disconnect');
+    await endsWith(page, 'user');
+    await full(false);
+  });
+
+  test('leaving the page asks while a desktop is there, but not while one only watches or is disconnected', async (t) => {
+    const page = await open(t, machineProxy, 'vnc.html');
+    const asks = () => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })));
+    await page.reaches('idle');
+    assert.ok(!(await asks()));
+    await page.click('#connect');
+    await page.reaches('connected');
+    assert.ok(await asks());
+    await panel(page, 'settings');
+    await page.click('#setting-view_only');
+    assert.ok(!(await asks()));
+    await page.click('#setting-view_only');
+    assert.ok(await asks());
+    await page.click('#settings-close');
+    await page.click('#disconnect');
+    await endsWith(page, 'user');
+    assert.ok(!(await asks()));
+  });
+
+  test('encrypt, host and port: a page without TLS reaches another proxy over TLS', async (t) => {
+    const { cert, key } = await makeCertificate(t);
+    const secure = await Proxy.start(t, machine.port, { args: ['--cert', cert, '--key', key, '--ssl-only'] });
+    const page = await openConnected(t, proxy, `?host=localhost&port=${secure.port}&encrypt=1`, { expected: /^asks localhost/ });
+    await panel(page, 'info');
+    assert.match(await page.waits('the row', () => document.querySelector('#info-proxy')?.textContent), new RegExp(`^localhost:${secure.port}, encrypted$`));
+    await page.click('#info-close');
+  });
+
+  test('the page\'s files written out, on another web server whose defaults.json never comes, show a proxy elsewhere', async (t) => {
+    const folder = path.join(tempDir(t), 'page');
+    const made = await run(t, 'make', ['-s', 'page', `DESTDIR=${folder}`], { cwd: top, timeout: 60_000 });
+    assert.equal(made.code, 0, made.stderr);
+    writeFileSync(path.join(folder, 'mandatory.json'), '{"quality": 3}');
+    const web = await startWebServer(t, folder, { silent: ['defaults.json'] });
+    const page = await openConnected(t, `http://127.0.0.1:${web.port}/`, `?host=127.0.0.1&port=${machineProxy.port}`, { expected: /^asks 127|^GET .*defaults/ });
+    assert.ok(machine.seen.encodings.includes(-32 + 3), 'the other file counts');
+    assert.equal(await textOf(page, '#desktop-name'), 'Grey machine');
+    const small = await openConnected(t, `http://127.0.0.1:${web.port}/vnc_lite.html`, `?host=127.0.0.1&port=${machineProxy.port}`, { expected: /^asks 127/ });
+    assert.match(await textOf(small, '#status'), /Grey machine/);
+  });
+
+  test('Cancel also ends the asking why a WebSocket did not open', async (t) => {
+    const front = await startReverseProxy(t, proxy.port, '/p/', { refuse: '403 Forbidden', silence: 'HEAD' });
+    const page = await open(t, `http://127.0.0.1:${front.port}/p/`, '', { expected: ends });
+    await until('the question to the proxy', () => front.silenced() > 0);
+    await page.click('#cancel');
+    // Far sooner than the question is given up.
+    await until('the end', async () => (await ending(page)) === 'cancelled', { timeout: 2000, last: () => ending(page) });
   });
 
   test('below a prefix of a reverse proxy everything stays below it', async (t) => {
@@ -608,6 +747,8 @@ export function pageScenarios(launch) {
     const locked = await Proxy.start(t, own.port);
     const asked = await open(t, locked, 'vnc_lite.html?scale=1', { size: sizes.phone });
     await dialog(asked, 'credentials');
+    assert.match(await textOf(asked, '#status'), /password/);
+    assert.ok(await asked.evaluate(() => document.querySelector('#password').getBoundingClientRect().width > 200), 'room to type on a phone');
     await asked.write('#password', 'sesame42');
     await asked.click('#credentials-submit');
     await asked.reaches('connected');

@@ -1,7 +1,7 @@
 // Every state of the page that a person can come to see, one after the other: for axe-core and for scripts/screenshots.
 import { startTigerVnc } from './desktop.mjs';
 import { Proxy } from './proxy.mjs';
-import { startIdentityServer, startRfbServer } from './rfb_server.mjs';
+import { startRfbServer } from './rfb_server.mjs';
 import { until } from './scope.mjs';
 import { refusedPort, startGreeter } from './servers.mjs';
 
@@ -18,7 +18,7 @@ export async function startStateProxies(t, desktop) {
   const machine = await startRfbServer(t, { width: 1024, height: 768 });
   const targets = {
     desktop: desktop ?? machine.port, machine: machine.port, locked: locked.port,
-    identity: (await startIdentityServer(t)).port, silent: (await startGreeter(t, '')).port, away: await refusedPort(),
+    identity: (await startRfbServer(t, { ra2: 'sesame42' })).port, silent: (await startGreeter(t, '')).port, away: await refusedPort(),
   };
   const started = await Promise.all(Object.entries(targets).map(async ([name, port]) => [name, await Proxy.start(t, port)]));
   return Object.fromEntries(started);
@@ -94,13 +94,19 @@ export async function visitStates(browser, proxies, how, look) {
     await dialog(page, 'ended');
     await look('ended-user', page);
   });
-  for (const side of ['right', 'top', 'bottom']) {
-    await on(`${proxies.machine.url}?resize=scale&controlbar_pos=${side}`, async (page) => {
-      await page.reaches('connected');
-      await panel(page, 'view');
+  await on(`${proxies.machine.url}?resize=scale&controlbar_pos=right`, async (page) => {
+    await page.reaches('connected');
+    await panel(page, 'view');
+    for (const side of ['right', 'top', 'bottom']) {
+      await page.evaluate((to) => {
+        const choice = document.querySelector('#setting-controlbar_pos');
+        choice.value = to;
+        choice.dispatchEvent(new Event('change'));
+      }, side);
+      await page.waits(`the bar at the ${side}`, (to) => document.querySelector('#toolbar').dataset.side === to, side);
       await look(`side-${side}`, page);
-    });
-  }
+    }
+  });
   await on(`${proxies.machine.url}vnc_lite.html?scale=1`, async (page) => {
     await page.reaches('connected');
     await look('lite', page);

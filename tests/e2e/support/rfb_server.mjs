@@ -1,18 +1,41 @@
 // VNC servers and proxies that do what real ones do rarely, and remember what the viewer sent them.
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { Reader } from './bytes.mjs';
+import { Ra2 } from './ra2.mjs';
 import { scopeOf } from './scope.mjs';
 import { startServer, writeAll } from './servers.mjs';
 import { acceptOf, closePayload, frame, Op } from './websocket.mjs';
 
+/** An update of one rectangle in Tight, ten by ten, whose zlib stream is none. */
+const spoiled = Buffer.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 10, 0, 10, 0, 0, 0, 7, 0, 8, 9, 9, 9, 9, 9, 9, 9, 9]);
+
 /**
- * A server with one grey picture, without sign-in. `.seen` is what the viewer told it: `shared`, `repeater`, `keys`
- * (number and whether down), `encodings`, `power` (xvp). `.ring()` rings its bell.
+ * A server with one grey picture. One signs in by name and password (VeNCrypt's Plain) when `plain` has these, by the
+ * password of `ra2` behind a key to be approved (RA2ne), or not at all; `.fingerprint` is that key's.
+ * `.seen` is what the viewer told it: `shared`, `repeater`, `signin` (name and password), `keys` (number and whether
+ * down), `encodings`, `power` (xvp). `.ring()` rings its bell, `.spoil()` sends a picture that cannot
+ * be unpacked.
  */
-export async function startRfbServer(t, { name = 'Grey machine', width = 640, height = 480, power = true, repeater = false } = {}) {
-  const seen = { keys: [], encodings: [], power: [], shared: undefined, repeater: undefined };
+export async function startRfbServer(t, { name = 'Grey machine', width = 640, height = 480, power = true, repeater = false, plain, ra2 } = {}) {
+  const identity = ra2 && new Ra2();
+  const seen = { keys: [], encodings: [], power: [], signin: [], shared: undefined, repeater: undefined };
   let last;
+  const signIn = async (reader) => {
+    if (identity) return (await identity.exchange(reader)) === ra2;
+    if (!plain) return true;
+    const { username, password } = plain;
+    await reader.write(Buffer.from([0, 2]));
+    await reader.read(2);
+    await reader.write(Buffer.from([0, 1, 0, 0, 1, 0])); // agreed; one way: 256
+    await reader.read(4);
+    const lengths = await reader.read(8);
+    const given = [String(await reader.read(lengths.readUInt32BE(0))), String(await reader.read(lengths.readUInt32BE(4)))];
+    seen.signin.push(given);
+    return given[0] === username && given[1] === password;
+  };
   const serve = async (reader) => {
     if (repeater) {
       await reader.write(Buffer.from('RFB 000.000\n'));
@@ -20,8 +43,12 @@ export async function startRfbServer(t, { name = 'Grey machine', width = 640, he
     }
     await reader.write(Buffer.from('RFB 003.008\n'));
     await reader.read(12);
-    await reader.write(Buffer.from([1, 1]));
+    await reader.write(Buffer.from([1, plain ? 19 : ra2 ? 6 : 1]));
     await reader.read(1);
+    if (!(await signIn(reader))) {
+      await reader.write(Buffer.concat([Buffer.from([0, 0, 0, 1, 0, 0, 0, 7]), Buffer.from('unknown')]));
+      return reader.socket.end();
+    }
     await reader.write(Buffer.alloc(4));
     seen.shared = (await reader.read(1))[0] !== 0;
     const init = Buffer.alloc(24);
@@ -58,25 +85,7 @@ export async function startRfbServer(t, { name = 'Grey machine', width = 640, he
     last = Object.assign(new Reader(socket, { timeout: 600_000 }), { write: (bytes) => writeAll(socket, bytes) });
     serve(last).catch(() => {}); // the viewer has gone
   });
-  return { port: server.port, seen, ring: () => last.write(Buffer.from([2])) };
-}
-
-/** A server that shows the key it goes by (RA2) and waits for an answer. */
-export function startIdentityServer(t) {
-  return startServer(t, (socket) => {
-    socket.write('RFB 003.008\n');
-    let answers = 0;
-    socket.on('data', () => {
-      answers += 1;
-      if (answers === 1) socket.write(Buffer.from([1, 6]));
-      if (answers !== 2) return;
-      const [length, modulus, exponent] = [Buffer.alloc(4), Buffer.alloc(256, 0xab), Buffer.alloc(256)];
-      length.writeUInt32BE(2048);
-      exponent.set([1, 0, 1], 253);
-      socket.write(Buffer.concat([length, modulus, exponent]));
-    });
-    socket.resume();
-  });
+  return { port: server.port, seen, fingerprint: identity?.fingerprint, ring: () => last.write(Buffer.from([2])), spoil: () => last.write(spoiled) };
 }
 
 /** A proxy that greets like a VNC server and closes with this code and reason. `.urls` are those asked for. */
@@ -96,9 +105,13 @@ export async function startClosingProxy(t, code, reason) {
   return { port: await listen(t, server), urls };
 }
 
-/** A web server that shows the proxy's pages below `prefix` and nowhere else; `refuse` is its answer to WebSockets. */
-export async function startReverseProxy(t, port, prefix, { refuse } = {}) {
+/**
+ * A web server that shows the proxy's pages below `prefix` and nowhere else; `refuse` is its answer to WebSockets, and
+ * requests with the method `silence` get none. `.silenced` counts these.
+ */
+export async function startReverseProxy(t, port, prefix, { refuse, silence } = {}) {
   const outside = [];
+  let silenced = 0;
   const forward = (request, answer) => {
     if (!request.url.startsWith(prefix)) outside.push(request.url);
     const to = http.request({ port, host: '127.0.0.1', method: request.method, headers: request.headers, path: request.url.replace(prefix, '/') });
@@ -107,6 +120,7 @@ export async function startReverseProxy(t, port, prefix, { refuse } = {}) {
     return to;
   };
   const server = http.createServer((request, response) => {
+    if (request.method === silence) return void (silenced += 1);
     forward(request, (to) => to.on('response', (from) => from.pipe(response.writeHead(from.statusCode, from.headers)))).end();
   });
   server.on('upgrade', (request, socket) => {
@@ -120,7 +134,20 @@ export async function startReverseProxy(t, port, prefix, { refuse } = {}) {
       upstream.pipe(socket).pipe(upstream);
     })).end();
   });
-  return { port: await listen(t, server), outside };
+  return { port: await listen(t, server), outside, silenced: () => silenced };
+}
+
+/** Any web server: the files of a folder, but for those named in `silent`, to which it never gives an answer. */
+export async function startWebServer(t, folder, { silent = [] } = {}) {
+  const types = { html: 'text/html', js: 'text/javascript', css: 'text/css', json: 'application/json', svg: 'image/svg+xml', png: 'image/png' };
+  const server = http.createServer((request, response) => {
+    const name = decodeURIComponent(new URL(request.url, 'http://any/').pathname).replace(/\/$/, '/vnc.html').slice(1);
+    if (silent.includes(name)) return;
+    const file = path.join(folder, path.basename(name));
+    if (!existsSync(file)) return response.writeHead(404).end();
+    response.writeHead(200, { 'Content-Type': types[name.split('.').pop()] ?? 'application/octet-stream' }).end(readFileSync(file));
+  });
+  return { port: await listen(t, server) };
 }
 
 async function listen(t, server) {
