@@ -68,7 +68,7 @@ void Relay::pump(bool client_ready, bool target_ready) {
 // --- client to target ---
 
 void Relay::pump_up(bool client_ready) {
-  if (up_ == Flow::Open && client_ready) read_client();
+  if (up_ == Flow::Open && client_ready && may_read()) read_client();
   if (target_ != nullptr && (!target_out_.empty() || !target_->flushed())) write_target();
   if (up_ == Flow::Draining && !owes_target()) {
     if (target_ != nullptr) target_->shutdown_write();
@@ -101,6 +101,9 @@ void Relay::decode(Bytes in) {
     const Bytes piece = in.first(std::min(in.size(), room.size()));
     const auto progress = decoder_.decode(piece, room);
     if (!target_given_up_) {
+      if (observer_ != nullptr && progress.produced > 0) {
+        observer_->from_client(room.first(progress.produced));
+      }
       target_out_.commit(progress.produced);
       to_target_ += progress.produced;
     }
@@ -172,7 +175,7 @@ void Relay::write_target() {
 void Relay::pump_down(bool target_ready) {
   if (target_ready) {
     if (down_ == Flow::Open) {
-      read_target();
+      if (may_read()) read_target();
     } else if (discards_target()) {
       discard_target();
     }
@@ -190,6 +193,7 @@ void Relay::read_target() {
   const IoResult result = target_->read(room);
   if (result.is_ok()) {
     to_client_ += result.bytes;
+    if (observer_ != nullptr) observer_->from_target(room.first(result.bytes));
     encoder_.seal(client_out_, result.bytes);
     return;
   }
@@ -256,16 +260,21 @@ std::uint64_t Relay::drained() const {
 // --- readiness, worked out from state ---
 
 bool Relay::can_continue() const {
-  if (up_ == Flow::Open && client_.has_buffered() && target_out_.free() > 0) return true;
+  if (reads_client() && client_.has_buffered()) return true;
   return target_ != nullptr && target_->has_buffered() && reads_target();
 }
 
+bool Relay::reads_client() const {
+  return up_ == Flow::Open && target_out_.free() > 0 && may_read();
+}
+
 bool Relay::reads_target() const {
-  return (down_ == Flow::Open && ws::FrameEncoder::has_room(client_out_)) || discards_target();
+  const bool relays = down_ == Flow::Open && ws::FrameEncoder::has_room(client_out_) && may_read();
+  return relays || discards_target();
 }
 
 io::Interest Relay::client_interest() const {
-  const bool read = up_ == Flow::Open && target_out_.free() > 0;
+  const bool read = reads_client();
   return client_.interest({.read = read,
                            .write = !client_out_.empty() || close_due_ || pong_due_,
                            .hang_up = !read && up_ == Flow::Open && !client_hung_up_});

@@ -18,6 +18,18 @@ namespace wsproxy::session {
 /// goes out. Closed: all is out, and the receiver was told that nothing follows.
 enum class Flow : std::uint8_t { Open, Draining, Closed };
 
+/// Sees what is relayed: payload only, without frames, masks or base64.
+class RelayObserver {
+ public:
+  virtual ~RelayObserver() = default;
+  virtual void from_client(Bytes payload) = 0;
+  virtual void from_target(Bytes payload) = 0;
+
+  /// While false, nothing is read from either side. Once it is true again somebody has to have the
+  /// interests worked out anew and call pump().
+  [[nodiscard]] virtual bool has_room() const = 0;
+};
+
 /// The upstream flow (client to target) ends with a FIN to the target, the downstream flow with a
 /// Close frame to the client (RFC 6455 section 7). Each goes its own way: after the target's EOF,
 /// client frames that were on their way still reach the target until the client's Close; after the
@@ -29,6 +41,9 @@ class Relay {
 
   /// Sends `head` (the 101) before anything else.
   void send_first(std::string_view head);
+
+  /// From now on `observer` sees everything; it outlives the relay, or its place is taken by null.
+  void observe(RelayObserver* observer) { observer_ = observer; }
 
   /// Takes what came in the same segments as the request. At most a ring's worth.
   void take_early(Bytes bytes);
@@ -96,11 +111,14 @@ class Relay {
   void begin_close(ws::CloseCode code, std::string ending, std::string_view reason);
   void note_ending(std::string text, ws::CloseCode code);
   [[nodiscard]] bool discards_target() const;
+  [[nodiscard]] bool may_read() const { return observer_ == nullptr || observer_->has_room(); }
   [[nodiscard]] bool owes_target() const;
+  [[nodiscard]] bool reads_client() const;
   [[nodiscard]] bool reads_target() const;
 
   io::Stream& client_;
   io::Stream* target_ = nullptr;
+  RelayObserver* observer_ = nullptr;
   MutableBytes scratch_;
   RingBuffer target_out_;  // payload on its way to the target
   RingBuffer client_out_;  // sealed frames on their way to the client

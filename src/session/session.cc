@@ -205,6 +205,10 @@ Step Session::upgrade() {
   relay_ = std::make_unique<Relay>(*client_, opening.upgrade.payload, machinery_.pool,
                                    machinery_.scratch);
   relay_->send_first(ws::upgrade_response(opening.upgrade, std::time(nullptr)));
+  if (settings_->recorder) {
+    recording_ = settings_->recorder->begin(tag(), [this] { advance(); });
+    relay_->observe(recording_.get());
+  }
   relay_->take_early(Bytes(opening.received).subspan(opening.scanner.head_bytes()));
   opening_.reset();
   const config::Config& config = settings_->config;
@@ -488,6 +492,8 @@ void Session::end_access() {
 
 void Session::log_end() {
   if (!std::exchange(session_logged_, false)) return;
+  relay_->observe(nullptr);
+  recording_.reset();
   std::string reason = relay_->ending();
   if (!reason.empty() && !ending_.empty()) reason += "; ";
   reason += ending_;

@@ -15,6 +15,7 @@
 #include "session/close_reason.h"
 #include "session/log_limits.h"
 #include "session/phase.h"
+#include "session/recording.h"
 #include "session/relay.h"
 #include "session/reply_sender.h"
 #include "session/settings.h"
@@ -126,6 +127,7 @@ class Session {
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<io::Dial> dial_;
   std::unique_ptr<io::Stream> target_;
+  std::unique_ptr<Recording> recording_;
   std::unique_ptr<Relay> relay_;
   io::Watch client_watch_;
   std::unique_ptr<io::Watch> target_watch_;

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "io/dial.h"
 #include "io/event_loop.h"
+#include "session/recording.h"
 #include "tls/tls_context.h"
 #include "web/static_dir.h"
 
@@ -20,6 +21,7 @@ struct Settings {
   io::Endpoint target;
   std::shared_ptr<const tls::TlsContext> tls;  ///< null: no TLS
   std::optional<web::StaticDir> web;           ///< nothing: the built-in page
+  std::shared_ptr<Recorder> recorder;          ///< null: sessions are not recorded
 };
 
 class AccessLog;

@@ -149,7 +149,7 @@ TEST_F(WrappedProgramTest, HandsDownNoDescriptorNoSignalMaskAndItsLimit) {
   const auto pipe_before = ::signal(SIGPIPE, SIG_IGN);
   const Status status =
       start({"/bin/sh", "-c",
-             "{ ls -l /proc/$$/fd; grep Sig /proc/$$/status; ulimit -Sn; } >\"$1\"", "sh", out_},
+             "{ ls -l /proc/self/fd; grep Sig /proc/self/status; ulimit -Sn; } >\"$1\"", "sh", out_},
             WrapMode::Exit, 123);
   ::signal(SIGPIPE, pipe_before);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
