@@ -43,6 +43,7 @@ class SyslogSink final : public log::Sink {
   std::string take_trouble() override { return std::exchange(trouble_, {}); }
 
   [[nodiscard]] bool has_name() const { return !name_.host.empty(); }
+  [[nodiscard]] bool looking_up() const { return lookup_ && lookup_->pending(); }
   void use_resolver(io::Resolver* resolver);
 
  private:

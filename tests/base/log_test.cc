@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/unique_fd.h"
+#include "support/record_capture.h"
 
 namespace wsproxy::log {
 namespace {
@@ -162,6 +166,85 @@ TEST(Log, CountsLostLinesOnlyOnce) {
   (void)pipe.read_all();
   info("two");
   EXPECT_EQ(without_time(pipe.read_all()), "info two\n");
+}
+
+// A sink that takes lines as long as it is told to.
+class TestSink final : public Sink {
+ public:
+  struct State {
+    bool takes = true;
+    int reopened = 0;
+    std::string trouble;
+    std::vector<std::string> texts;
+  };
+  explicit TestSink(State& state) : state_(state) {}
+  bool write(const Record& record) override {
+    if (state_.takes) state_.texts.emplace_back(record.text);
+    return state_.takes;
+  }
+  void reopen() override { ++state_.reopened; }
+  [[nodiscard]] std::string_view loss() const override { return "it is on strike"; }
+  std::string take_trouble() override { return std::exchange(state_.trouble, {}); }
+
+ private:
+  State& state_;
+};
+
+class LogSinks : public testing::Test {
+ protected:
+  LogSinks() {
+    std::vector<std::unique_ptr<Sink>> sinks;
+    sinks.push_back(std::make_unique<TestSink>(one_));
+    sinks.push_back(std::make_unique<TestSink>(two_));
+    set_sinks(std::move(sinks));
+  }
+  ~LogSinks() override { set_fd(STDERR_FILENO); }
+
+  using Texts = std::vector<std::string>;
+  TestSink::State one_, two_;
+};
+
+TEST_F(LogSinks, EachGetsEveryRecord) {
+  info("a");
+  info("b");
+  EXPECT_EQ(one_.texts, (Texts{"a", "b"}));
+  EXPECT_EQ(two_.texts, (Texts{"a", "b"}));
+}
+
+TEST_F(LogSinks, OneThatLosesRecordsIsToldOfItsOwnLossOnly) {
+  two_.takes = false;
+  info("a");
+  info("b");
+  two_.takes = true;
+  info("c");
+  EXPECT_EQ(one_.texts, (Texts{"a", "b", "c"}));
+  EXPECT_EQ(two_.texts, (Texts{"2 log lines lost: it is on strike", "c"}));
+}
+
+TEST_F(LogSinks, TheTroubleOfOneIsSaidByTheOthers) {
+  two_.trouble = "the disk is full";
+  info("a");
+  EXPECT_EQ(one_.texts, (Texts{"a", "the disk is full"}));
+  EXPECT_EQ(two_.texts, (Texts{"a"}));
+}
+
+TEST_F(LogSinks, AllAreReopened) {
+  reopen();
+  EXPECT_EQ(one_.reopened, 1);
+  EXPECT_EQ(two_.reopened, 1);
+}
+
+TEST_F(LogSinks, NoneAtAllIsSilence) {
+  set_sinks({});
+  info("a");
+  EXPECT_EQ(one_.texts, Texts{});
+}
+
+TEST(LogFields, ReachTheSinkWithTheirText) {
+  test::RecordCapture log;
+  const std::array fields = {Field{"session", std::uint64_t{7}}, Field{"client", "a\nb"}};
+  info(fields, "open %d", 1);
+  EXPECT_EQ(log.take(), (std::vector<std::string>{"info open 1 session=7 client=a\nb"}));
 }
 
 TEST(Printable, EscapesWhatIsNotPrintableAscii) {
