@@ -1,7 +1,9 @@
 #include "daemon/hardening.h"
 
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -27,6 +29,13 @@ Status forbid_core_dumps() {
 Status forbid_tracing() {
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
     return fail(Errc::Io, "cannot keep other processes from tracing this one", errno);
+  }
+  return {};
+}
+
+Status pass_on_no_descriptors() {
+  if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+    return fail(Errc::Io, "cannot keep inherited descriptors from other programs", errno);
   }
   return {};
 }

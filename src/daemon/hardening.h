@@ -14,9 +14,15 @@ namespace wsproxy::daemon {
 /// RLIMIT_CORE is 0 from now on, soft and hard.
 Status forbid_core_dumps();
 
-/// No other process of our user may trace us or read our memory (PR_SET_DUMPABLE 0); /proc/PID
-/// belongs to root from now on. Call it after drop_privileges(): a change of the uid resets it.
+/// No other process of our user may trace us or read our memory (PR_SET_DUMPABLE 0); what is in
+/// /proc/PID belongs to root from now on. Call it after drop_privileges(): a change of the uid
+/// resets it.
 Status forbid_tracing();
+
+/// Keeps what we were started with, above standard error, from the programs that we run: every
+/// descriptor that is open now is close-on-exec. It stays open, as `--listen fd:N` may name it.
+/// Call it first of all: what is opened later is made so one by one. Errors: Io (Linux before 5.11).
+Status pass_on_no_descriptors();
 
 /// Raises the soft limit of descriptors to the hard one; gives what it is now. The usual soft limit
 /// of 1,024 is there for programs that use select().

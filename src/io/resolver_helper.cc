@@ -86,7 +86,7 @@ void run_resolver_helper(int socket) {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd <= 2 && null > 2; ++fd) ::dup2(null, fd);
   constexpr int kSocket = 3;
-  if (socket != kSocket) ::dup2(socket, kSocket);
+  if (socket != kSocket) ::dup3(socket, kSocket, O_CLOEXEC);
   ::close_range(kSocket + 1, ~0U, 0);
   ::prctl(PR_SET_NAME, "wsproxy-lookup");
   // Control-C and a service manager's TERM reach us as well: we go when the daemon goes, by its

@@ -1,13 +1,16 @@
 #include "daemon/hardening.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <string>
 
 #include "support/child.h"
+#include "support/descriptors.h"
 
 namespace wsproxy::daemon {
 namespace {
@@ -30,6 +33,21 @@ TEST(ForbidTracing, MakesTheProcessUndumpable) {
               return std::to_string(::prctl(PR_GET_DUMPABLE));
             }),
             "0");
+}
+
+TEST(PassOnNoDescriptors, MarksWhatWeWereStartedWithAndKeepsItOpen) {
+  EXPECT_EQ(in_child([] {
+              if (::dup2(STDERR_FILENO, 60) < 0 || ::dup2(STDERR_FILENO, 3) < 0) {
+                return std::string("dup2");
+              }
+              if (auto done = pass_on_no_descriptors(); !done) return done.error().message();
+              std::string text = std::to_string(test::inheritable_descriptors().size());
+              if (::fcntl(60, F_GETFD) >= 0) text += " open";
+              if ((::fcntl(STDERR_FILENO, F_GETFD) & FD_CLOEXEC) == 0)
+                text += ", stderr is passed on";
+              return text;
+            }),
+            "0 open, stderr is passed on");
 }
 
 TEST(RaiseDescriptorLimit, GoesUpToTheHardLimit) {
