@@ -189,7 +189,7 @@ bench:
 lint: deps-lint $(page)/page_assets.inc src/web/tools/node_modules/.package-lock.json layers
 	clang-format-19 --dry-run --Werror $(cc_files)
 	scripts/tidy $(cc_files)
-	shellcheck .ci/run scripts/service/wsproxy.init $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
+	shellcheck .ci/run scripts/service/wsproxy.init scripts/service/wsproxy.hand-over $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
 	mandoc -Tlint -Wwarning man/wsproxy.8 man/wsproxy.conf.5
 	for page in man/wsproxy.8 man/wsproxy.conf.5; do MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 $$page 2>&1 >/dev/null | (! grep .) || exit 1; done
 	cd src/web/tools && npm run --silent check
@@ -232,6 +232,7 @@ installed := \
   644:systemd/wsproxy.socket:$(unitdir)/wsproxy.socket \
   644:systemd/wsproxy-tls.socket:$(unitdir)/wsproxy-tls.socket \
   644:systemd/wsproxy.sysusers:$(sysusersdir)/wsproxy.conf \
+  755:scripts/service/wsproxy.hand-over:$(prefix)/lib/wsproxy/hand-over \
   755:scripts/service/wsproxy.init:$(sysconfdir)/init.d/wsproxy \
   644:scripts/service/wsproxy.logrotate:$(sysconfdir)/logrotate.d/wsproxy
 
@@ -245,7 +246,6 @@ install: all
 install-files:
 	@set -e; for entry in $(installed); do \
 	  mode=$${entry%%:*} rest=$${entry#*:}; from=$${rest%%:*} to="$(DESTDIR)$${rest#*:}"; \
-	  [ -e $$from ] || { echo "there is no $$from yet"; continue; }; \
 	  echo "  INSTALL $$to"; \
 	  install -D -m $$mode $$from "$$to"; \
 	  case $$from in systemd/* | scripts/service/*) \
@@ -267,6 +267,11 @@ uninstall:
 	if [ "$$(readlink "$$link")" = $(websockify_to) ]; then rm -f "$$link"; fi
 	@for folder in $(doc)/examples $(doc) $(prefix)/lib/wsproxy $(sysconfdir)/wsproxy; do \
 	  rmdir "$(DESTDIR)$$folder" 2>/dev/null || true; done
+
+.PHONY: deb
+deb: deps-deb
+	@$(MAKE) --no-print-directory BUILD=release build/release/wsproxy
+	@scripts/make-deb
 
 # the page alone, for another web server
 page: $(page)/page_assets.inc

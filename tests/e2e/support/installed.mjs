@@ -1,6 +1,5 @@
 // What `make install` puts into a folder, with the binary under test, and the ways to run it from there.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,7 +45,5 @@ export function missing(...programs) {
 
 export const notRoot = () => (process.getuid() === 0 ? false : 'it needs root');
 
-/** The user nobody may read what is below a test's folder. */
-export function hasUser(name) {
-  return spawnSync('id', [name]).status === 0;
-}
+/** Who the daemon becomes where there is no user wsproxy; nobody else than we are when we are not root. */
+export const daemonUser = process.getuid() === 0 ? { name: 'nobody', group: 'nogroup' } : null;

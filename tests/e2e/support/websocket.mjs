@@ -38,15 +38,19 @@ export function closePayload(code, reason = '') {
   return Buffer.concat([body, Buffer.from(reason)]);
 }
 
-/** Connects, by TLS when asked, and gives the socket. Neither side's half is closed by the other's end. */
-export async function connect(t, { port, host = '127.0.0.1', secure = false, tlsOptions = {} }) {
+/**
+ * Connects, by TLS when asked, and gives the socket. Neither side's half is closed by the other's end.
+ * `socketPath` is a Unix socket in place of a port.
+ */
+export async function connect(t, { port, host = '127.0.0.1', socketPath, secure = false, tlsOptions = {} }) {
+  const where = socketPath ? { path: socketPath } : { port, host };
   const socket = secure
-    ? tls.connect({ port, host, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'], servername: 'localhost', ...tlsOptions })
-    : net.connect({ port, host, allowHalfOpen: true, noDelay: true });
+    ? tls.connect({ ...where, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'], servername: 'localhost', ...tlsOptions })
+    : net.connect({ ...where, allowHalfOpen: true, noDelay: true });
   scopeOf(t).add(() => socket.destroy());
   await within(
     10_000,
-    `a connection to ${host}:${port}`,
+    `a connection to ${socketPath ?? `${host}:${port}`}`,
     new Promise((resolve, reject) => {
       socket.once(secure ? 'secureConnect' : 'connect', resolve);
       socket.once('error', reject);
