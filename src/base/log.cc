@@ -23,6 +23,7 @@ struct Slot {
 
 std::vector<Slot> slots_of(std::vector<std::unique_ptr<Sink>> sinks) {
   std::vector<Slot> slots;
+  slots.reserve(sinks.size());
   for (auto& sink : sinks) slots.push_back({std::move(sink)});
   return slots;
 }

@@ -9,12 +9,10 @@ namespace {
 
 constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
-UniqueFd connected(const SocketAddress& address, int type) {
+Result<UniqueFd> connected(const SocketAddress& address, int type) {
   UniqueFd fd(::socket(address.family(), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd && ::connect(fd.get(), address.get(), address.length()) != 0) {
-    const int why = errno;
-    fd.reset();
-    errno = why;
+  if (!fd || ::connect(fd.get(), address.get(), address.length()) != 0) {
+    return fail(Errc::Io, "cannot connect to " + address.to_string(), errno);
   }
   return fd;
 }
@@ -23,13 +21,11 @@ UniqueFd connected(const SocketAddress& address, int type) {
 
 Status LogSocket::connect() {
   unsent_.clear();
-  stream_ = false;
-  socket_ = connected(address_, SOCK_DGRAM);
-  if (!socket_ && errno == EPROTOTYPE) {
-    socket_ = connected(address_, SOCK_STREAM);
-    stream_ = true;
-  }
-  if (!socket_) return fail(Errc::Io, "cannot connect to " + address_.to_string(), errno);
+  auto socket = connected(address_, SOCK_DGRAM);
+  stream_ = !socket && socket.error().sys == EPROTOTYPE;
+  if (stream_) socket = connected(address_, SOCK_STREAM);
+  if (!socket) return std::unexpected(socket.error());
+  socket_ = std::move(*socket);
   return {};
 }
 

@@ -175,7 +175,7 @@ class Writer {
   }
 
   // The daemon looks with its next line; when it does not, the pipe is full one day, and that is that.
-  void tell(std::string_view what) {
+  void tell(std::string_view what) const {
     const std::string line = std::string(what) + "\n";
     (void)!::write(ends_.status.get(), line.data(), line.size());
   }
@@ -196,6 +196,7 @@ Result<UniqueFd> open_log_file(int directory, const std::string& name,
   // not to be held up by a FIFO, nor to get a terminal for our own
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   constexpr int kTries = 3;  // between the two calls it may be rotated away
+  if (directory < 0) return fail(Errc::Io, "its directory was not there at the start");
   UniqueFd file;
   for (int i = 0; i < kTries && !file; ++i) {
     file.reset(::openat(directory, name.c_str(), kFlags | O_CREAT | O_EXCL, 0640));

@@ -22,7 +22,7 @@ class UnixReceiver {
   UnixReceiver& operator=(const UnixReceiver&) = delete;
 
   void start() {
-    socket_.reset(::socket(AF_UNIX, type_ | SOCK_CLOEXEC, 0));
+    socket_.reset(::socket(AF_UNIX, type_ | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const auto address = SocketAddress::unix_path(path_);
     ASSERT_TRUE(address);
     ASSERT_EQ(::bind(socket_.get(), address->get(), address->length()), 0) << path_;
