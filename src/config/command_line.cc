@@ -83,7 +83,7 @@ class Parser {
   }
 
   Status program() {
-    if (rest_.empty() || *rest_.front() == '\0') return usage("expected a program behind --");
+    if (rest_.empty()) return usage("expected a program behind --");
     for (const char* argument : std::exchange(rest_, {})) {
       result_.values.config.wrap.emplace_back(argument);
     }

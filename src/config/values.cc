@@ -132,7 +132,6 @@ class Combiner {
   // What the command line says replaces all that the file says to the same end.
   bool is_overruled(std::string_view name) const {
     const Values& ours = arguments_.values;
-    if (ours.has(name)) return true;
     if (is_one_of(name, kAddresses)) return has_any(ours, kAddresses);
     return std::ranges::any_of(kExclude, [&](const Pair& pair) {
       return (pair.first == name && ours.has(pair.second)) ||
@@ -198,6 +197,8 @@ class Combiner {
       config.target = "unix:" + std::exchange(config.unix_target, "");
     if (config.target.empty() && config.wrap.empty())
       return usage("expected a target: HOST:PORT, unix:PATH, or a program behind --");
+    if (!config.wrap.empty() && config.wrap.front().empty())
+      return blame("wrap", shown("wrap") + ": the program's name is empty");
     return {};
   }
 

@@ -112,6 +112,7 @@ TEST(ConfigFile, NamesTheNearestOfAnUnknownKey) {
   EXPECT_EQ(error_of("--cert = c"), "w.conf:1: unknown key '--cert'; did you mean cert?");
   EXPECT_EQ(error_of("colour = blue"), "w.conf:1: unknown key 'colour'");
   EXPECT_EQ(error_of("heart = 5"), "w.conf:1: unknown key 'heart'");  // no prefixes in a file
+  EXPECT_EQ(error_of("chek = yes"), "w.conf:1: unknown key 'chek'");  // no key has a name near it
   EXPECT_EQ(error_of("= 5"), "w.conf:1: unknown key ''");
   EXPECT_EQ(error_of(std::string(5000, 'x') + " = 5"),
             "w.conf:1: unknown key '" + std::string(5000, 'x') + "'");

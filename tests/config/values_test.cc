@@ -130,6 +130,14 @@ TEST(Addresses, SayWhatIsMissingOrTooMuch) {
             "given already");
 }
 
+TEST(Addresses, AProgramHasAName) {
+  EXPECT_EQ(usage_error({"1", "--", "", "x"}), "-- PROGRAM: the program's name is empty");
+  const auto config = combined({}, "listen = 1\nwrap = \"\"\nwrap = x");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().code, Errc::Config);
+  EXPECT_EQ(config.error().text, "w.conf:2: wrap: the program's name is empty");
+}
+
 TEST(Addresses, OneArgumentIsNotGuessedAt) {
   const std::string question =
       "is 'h:1' the address to listen on or the target? Say --listen or --target";

@@ -7,6 +7,7 @@
 #include "access/target.h"
 #include "base/check.h"
 #include "base/endpoint.h"
+#include "config/config_file.h"
 #include "fuzz/fuzz_input.h"
 
 using namespace wsproxy;
@@ -15,6 +16,20 @@ namespace {
 
 void check_limits(std::chrono::seconds value) {
   CHECK(value >= std::chrono::seconds(1) && value <= std::chrono::seconds(3600));
+}
+
+// What is in effect, written to a file and read back, is in effect again.
+void check_dump(config::Config config) {
+  config.key_password.clear();
+  config.warnings.clear();
+  config.config.clear();
+  config.check = config.dump_config = config.foreground = false;
+  const auto file = config::parse_config_file(config::dump_config(config), "dump");
+  CHECK(file);
+  auto again = config::combine({}, *file, false);
+  CHECK(again);
+  again->warnings.clear();
+  CHECK(*again == config);
 }
 
 void check_address(std::string_view text) {
@@ -67,6 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!config->help && !config->version) {
       CHECK(config->key.empty() || !config->cert.empty());
       CHECK(!config->ssl_only || !config->cert.empty());
+      CHECK(!config->listen.empty() && config->target.empty() != config->wrap.empty());
+      if (size * 4 < config::kMaxLineBytes) check_dump(*config);
     }
   }
   for (const std::string& word : words) check_address(word);
