@@ -46,8 +46,8 @@ constexpr std::array kOptions = {
     Option{Target, "ssl-target-ca", 0, "FILE", &Config::ssl_target_ca, 0, 0, Reload::NewSessions, kPlain,
            "Trust the authorities in this PEM file for the target, in place of the system's"},
     Option{Target, "ssl-target-pin", 0, "SHA256", &Config::ssl_target_pin, 0, 0, Reload::NewSessions, kPlain,
-           "Trust the target's certificate if this is its SHA-256 fingerprint in hexadecimal, whoever "
-           "has signed it"},
+           "Trust the target's certificate if and only if this is its SHA-256 fingerprint, in hexadecimal "
+           "with or without colons"},
     Option{Target, "ssl-target-insecure", 0, "", &Config::ssl_target_insecure, 0, 0, Reload::NewSessions, kPlain,
            "Take any certificate from the target: keeps out listeners, but no impostors"},
     Option{Target, "ssl-target-cert", 0, "FILE", &Config::ssl_target_cert, 0, 0, Reload::NewSessions, kPlain,
@@ -98,9 +98,9 @@ constexpr std::array kOptions = {
            "Stop listening this long after the start, and exit with the last session; 0 for never"},
     Option{Sessions, "idle-timeout", 0, "SECONDS", &Config::idle_timeout, 0, kYears, Reload::Restart, kWebsockify,
            "Exit when there has been no session for this long; 0 for never"},
-    Option{Sessions, "record", 0, "FILE", &Config::record, 0, 0, Reload::NewSessions, kWebsockify,
-           "Record every session to this file with a number behind its name, for noVNC's player; "
-           "everything typed is in it"},
+    Option{Sessions, "record", 0, "FILE", &Config::record, 0, 0, Reload::Restart, kWebsockify,
+           "Record every session, to FILE.1, FILE.2 and so on, for noVNC's player; everything typed is in "
+           "them"},
 
     Option{Service, "config", 0, "FILE", &Config::config, 0, 0, Reload::Restart, kCommandLine,
            "Read options from this file, see wsproxy.conf(5); by default from "
@@ -133,13 +133,13 @@ constexpr std::array kOptions = {
     Option{Logging, "log-format", 0, "text|json", &Config::log_format, 0, 0, Reload::Restart, kPlain,
            "Write log lines for people or for programs"},
     Option{Logging, "log-file", 0, "FILE", &Config::log_file, 0, 0, Reload::Restart, kWebsockify,
-           "Append log lines to this file in place of standard error; SIGUSR1 opens it anew"},
+           "Append log lines to this file as well as to standard error; SIGUSR1 opens it anew"},
     Option{Logging, "syslog", 0, "ADDRESS", &Config::syslog, 0, 0, Reload::Restart, kWebsockify,
            "Send log lines to syslog as well: HOST:PORT over UDP, or the path of a socket such as /dev/log"},
     Option{Logging, "legacy-syslog", 0, "", &Config::legacy_syslog, 0, 0, Reload::Restart, kWebsockify,
            "Send them in the old format without a time, for servers that do not know RFC 5424"},
     Option{Logging, "access-log", 0, "FILE", &Config::access_log, 0, 0, Reload::Restart, kPlain,
-           "Append a line for every session and page to this file; - is standard output"},
+           "Append a line for every request and session to this file; - is standard output"},
     Option{Logging, "access-format", 0, "combined|json", &Config::access_format, 0, 0, Reload::Restart, kPlain,
            "Write those lines as web servers do, or as JSON"},
 
