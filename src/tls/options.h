@@ -8,6 +8,8 @@
 
 namespace wsproxy::tls {
 
+// NOLINTBEGIN(readability-redundant-member-init): g++ wants them where designated initializers leave some out
+
 /// The oldest version that is spoken. Every newer one is spoken too.
 enum class MinVersion : std::uint8_t {
   Tls11,  ///< needs OpenSSL's security level 0, which allows SHA-1 and short keys: warned about
@@ -38,5 +40,7 @@ struct ClientOptions {
   std::string key{};         ///< empty: the key is in the certificate's file
   Secret key_password{};
 };
+
+// NOLINTEND(readability-redundant-member-init)
 
 }  // namespace wsproxy::tls

@@ -36,6 +36,7 @@ class TempFile {
 
 struct Certificate;
 
+// NOLINTBEGIN(readability-redundant-member-init): see tls/options.h
 struct CertificateOptions {
   std::string name = "localhost";       ///< common name of the subject
   std::string alt{};                    ///< "DNS:a.example,IP:127.0.0.1"
@@ -45,6 +46,7 @@ struct CertificateOptions {
   long until = 3600;
   std::string password{};  ///< of the key; empty: not encrypted
 };
+// NOLINTEND(readability-redundant-member-init)
 
 /// A P-256 key and a certificate, both as PEM.
 struct Certificate {
