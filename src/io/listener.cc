@@ -210,11 +210,10 @@ Result<UniqueFd> adopt_listener(int fd) {
     socklen_t length = sizeof value;
     return ::getsockopt(fd, SOL_SOCKET, option_name, &value, &length) == 0 ? value : -1;
   };
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return fail(Errc::Io, name, errno);
+  if (!S_ISSOCK(status.st_mode)) return fail(Errc::Invalid, name + " is not a socket");
   const int domain = option(SO_DOMAIN);
-  if (domain < 0) {
-    if (errno == ENOTSOCK) return fail(Errc::Invalid, name + " is not a socket");
-    return fail(Errc::Io, name, errno);
-  }
   if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) {
     return fail(Errc::Invalid, name + " is neither an Internet nor a Unix socket");
   }

@@ -105,9 +105,11 @@ TEST(ListenOn, AnUnknownNameIsNamed) {
 // --- Unix sockets ---
 
 class ListenOnUnix : public testing::Test {
+ public:
+  ~ListenOnUnix() override { std::filesystem::remove_all(directory_); }
+
  protected:
   ListenOnUnix() { std::filesystem::create_directory(directory_); }
-  ~ListenOnUnix() override { std::filesystem::remove_all(directory_); }
 
   [[nodiscard]] UniqueFd connect() const { return connect_to(*SocketAddress::unix_path(path_)); }
   [[nodiscard]] bool exists() const {

@@ -23,6 +23,9 @@ using std::chrono::seconds;
 using test::Certificate;
 
 class CertificateWatchTest : public testing::Test {
+ public:
+  ~CertificateWatchTest() override { std::filesystem::remove_all(directory_); }
+
  protected:
   CertificateWatchTest() {
     std::filesystem::create_directory(directory_);
@@ -33,8 +36,6 @@ class CertificateWatchTest : public testing::Test {
       return TlsContext::load({.cert = cert_, .key = key_});
     });
   }
-  ~CertificateWatchTest() override { std::filesystem::remove_all(directory_); }
-
   // As certbot and editors do it: a new file takes the name of the old one.
   void put(const std::string& path, const std::string& text) {
     std::ofstream(path + ".new") << text;

@@ -23,7 +23,6 @@ using test::Certificate;
 using test::serve;
 using test::TempFile;
 using test::TlsPair;
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;

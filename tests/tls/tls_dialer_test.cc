@@ -49,7 +49,9 @@ class PairDialer final : public io::Dialer {
    public:
     PairDial(PairDialer& dialer, std::move_only_function<void()> wake)
         : dialer_(dialer), wake_(std::move(wake)) {}
-    ~PairDial() override { dialer_.pending = nullptr; }
+    ~PairDial() override {
+      if (pending_) dialer_.pending = nullptr;
+    }
     [[nodiscard]] bool pending() const override { return pending_; }
     Result<std::unique_ptr<io::Stream>> take() override { return std::move(result_); }
     void finish(Result<std::unique_ptr<io::Stream>> result) {
