@@ -1,8 +1,8 @@
 #include "io/plain_stream.h"
 
 #include <linux/sockios.h>
+#include <linux/tcp.h>  // its tcp_info knows tcpi_bytes_acked, that of <netinet/tcp.h> does not
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -69,6 +69,12 @@ void PlainStream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
 std::size_t unacknowledged_bytes(int fd) {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+std::uint64_t acknowledged_bytes(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
 }
 
 void tune_tcp(int fd) {

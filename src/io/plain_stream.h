@@ -1,6 +1,8 @@
 // A stream over a connected, non-blocking socket.
 #pragma once
 
+#include <cstdint>
+
 #include "base/unique_fd.h"
 #include "io/stream.h"
 
@@ -23,6 +25,9 @@ class PlainStream final : public Stream {
 
 /// Bytes that were written to socket `fd` and that its peer has not acknowledged; 0 if that cannot be told.
 std::size_t unacknowledged_bytes(int fd);
+
+/// Bytes that the TCP peer of socket `fd` has acknowledged since it connected; 0 for other sockets.
+std::uint64_t acknowledged_bytes(int fd);
 
 /// TCP_NODELAY and keep-alive (first probe after 60 s of silence, dead after 4 more, 15 s apart)
 /// for an Internet socket; nothing for others.

@@ -1,23 +1,38 @@
 #include <fcntl.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
+#include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
-#include "config/command_line.h"
+#include "config/config_file.h"
 #include "config/help.h"
+#include "config/load.h"
+#include "daemon/daemonize.h"
+#include "daemon/hardening.h"
+#include "daemon/log_sinks.h"
+#include "daemon/pid_file.h"
+#include "daemon/privileges.h"
+#include "daemon/systemd.h"
 #include "server/server.h"
+#include "server/settings.h"
 #include "server/version.h"
 
 namespace wsproxy::server {
 namespace {
 
+// sysexits.h has the last one, and service managers show it by that name
 constexpr int kOk = 0;
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
-constexpr int kConfig = 78;  // EX_CONFIG of sysexits.h
+constexpr int kConfig = 78;
+
+using Arguments = std::span<const char* const>;
 
 // Output that somebody waits for: a full disk or closed pipe is an error like any other.
 int print(const std::string& text) {
@@ -34,15 +49,6 @@ void fill_standard_descriptors() {
   }
 }
 
-// A session takes two descriptors, and the usual soft limit of 1,024 is there for programs that use
-// select().
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int report(const Error& error) {
   std::fprintf(stderr, "wsproxy: %s\n", log::printable(error.message()).c_str());
   if (error.code == Errc::Config) return kConfig;
@@ -51,23 +57,169 @@ int report(const Error& error) {
   return kUsage;
 }
 
+// Where relative paths start, also for a reload after the daemon has gone to "/".
+class StartDirectory {
+ public:
+  StartDirectory() : directory_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+
+  template <typename Work>
+  auto within(Work work) const {
+    const UniqueFd now(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const bool moved = directory_ && now && ::fchdir(directory_.get()) == 0;
+    auto result = work();
+    if (moved) (void)!::fchdir(now.get());
+    return result;
+  }
+
+ private:
+  UniqueFd directory_;
+};
+
+// The configuration with the limits that hold on this machine.
+Result<config::Config> load(Arguments arguments, bool sockets_passed, std::uint64_t descriptors) {
+  auto config = config::load(arguments, sockets_passed);
+  if (!config || config->help || config->version) return config;
+  const auto most =
+      daemon::session_limit(static_cast<std::size_t>(config->max_sessions), descriptors);
+  if (!most) return std::unexpected(most.error());
+  config->max_sessions = static_cast<int>(*most);
+  return config;
+}
+
+daemon::LogOptions log_options(const config::Config& config) {
+  daemon::LogOptions options;
+  options.json = config.log_format == "json";
+  options.file = config.log_file;
+  options.syslog = config.syslog;
+  options.legacy_syslog = config.legacy_syslog;
+  options.daemonized = config.daemon;
+  options.access_file = config.access_log;
+  return options;
+}
+
+// From the configuration to the end. What goes wrong is said by the caller, on the standard error that a
+// process waiting for the daemon shares with it.
+Result<int> serve(Startup startup) {
+  const config::Config config = startup.config;
+  std::optional<daemon::Identity> identity;
+  if (!config.user.empty() || !config.group.empty()) {
+    auto found = daemon::look_up_identity(config.user, config.group);
+    if (!found) return std::unexpected(found.error().in("--user"));
+    identity = std::move(*found);
+  }
+  const auto in_helper = [identity]() -> Status {
+    return identity ? daemon::drop_privileges(*identity, "") : Status();
+  };
+  if (const Status status = daemon::forbid_core_dumps(); !status) {
+    return std::unexpected(status.error());
+  }
+
+  daemon::ReadyPipe waiting;
+  if (config.daemon) {
+    auto pipe = daemon::daemonize();
+    if (!pipe) return std::unexpected(pipe.error());
+    waiting = std::move(*pipe);
+  }
+  std::optional<daemon::PidFile> pid_file;
+  if (!config.pid_file.empty()) {
+    const uid_t user = identity ? identity->uid : ::geteuid();
+    auto file = daemon::PidFile::create(config.pid_file, user);
+    if (!file) return std::unexpected(file.error());
+    pid_file = std::move(*file);
+  }
+
+  daemon::LogOptions options = log_options(config);
+  options.after_fork = in_helper;
+  if (identity) options.owner = daemon::FileOwner{identity->uid, identity->gid};
+  auto logs = daemon::open_log_sinks(options);
+  if (!logs) return std::unexpected(logs.error());
+  if (logs->access) {
+    const auto format = config.access_format == "json" ? session::AccessLog::Format::Json
+                                                        : session::AccessLog::Format::Combined;
+    startup.access_log = std::make_unique<session::AccessLog>(std::move(logs->access), format);
+  }
+  startup.in_helper = in_helper;
+
+  auto server = Server::create(std::move(startup));
+  if (!server) return std::unexpected(server.error());
+  if (identity) {
+    if (pid_file && !config.chroot.empty()) pid_file->leave_directory();
+    const Status dropped = daemon::drop_privileges(*identity, config.chroot);
+    if (!dropped) return std::unexpected(dropped.error());
+  }
+  if (const Status status = daemon::forbid_tracing(); !status) {
+    return std::unexpected(status.error());
+  }
+
+  log::set_sinks(std::move(logs->sinks));
+  log::set_level(log_level(config));
+  for (const std::string& warning : config.warnings) log::warning("%s", warning.c_str());
+  if (const std::string warning = daemon::root_warning(); !warning.empty()) {
+    log::warning("%s", warning.c_str());
+  }
+  if (logs->use_resolver) logs->use_resolver(&(*server)->resolver());
+  print((*server)->ready_text());  // nobody reading it is no reason not to serve
+  if (const Status status = waiting.ready(); !status) return std::unexpected(status.error());
+  const int exit_status = (*server)->run();
+  if (logs->use_resolver) logs->use_resolver(nullptr);
+  return exit_status;
+}
+
+// --check: all that a start would look at, but nothing is opened that a running daemon has open.
+int check(const config::Config& config) {
+  if (!config.user.empty() || !config.group.empty()) {
+    const auto identity = daemon::look_up_identity(config.user, config.group);
+    if (!identity) return report(identity.error().in("--user"));
+  }
+  if (const auto settings = make_settings(config); !settings) return report(settings.error());
+  if (const Status addresses = check_addresses(config); !addresses) {
+    return report(addresses.error());
+  }
+  for (const std::string& warning : config.warnings) {
+    std::fprintf(stderr, "wsproxy: %s\n", log::printable(warning).c_str());
+  }
+  return print("the configuration is good\n");
+}
+
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
   const std::span all(argv, static_cast<std::size_t>(argc));
-  const auto config = config::parse_command_line(all.subspan(all.empty() ? 0 : 1));
+  const Arguments given = all.subspan(all.empty() ? 0 : 1);
+  fill_standard_descriptors();
+  auto sockets = daemon::passed_sockets();
+  if (!sockets) return report(sockets.error());
+  const bool sockets_passed = !sockets->empty();
+  const auto descriptors = daemon::raise_descriptor_limit();
+  if (!descriptors) return report(descriptors.error());
+
+  // main()'s own are overwritten where they hold a secret, and a reload reads them again
+  auto arguments = std::make_shared<const std::vector<std::string>>(given.begin(), given.end());
+  auto reread = [arguments, sockets_passed, limit = *descriptors,
+                 start = std::make_shared<const StartDirectory>()] {
+    std::vector<const char*> pointers;
+    for (const std::string& argument : *arguments) pointers.push_back(argument.c_str());
+    return start->within([&] { return load(pointers, sockets_passed, limit); });
+  };
+  auto config = reread();
   if (!config) return report(config.error());
   if (config->help) return print(config::help_text());
   if (config->version) return print(std::string("wsproxy ") + kVersion + "\n");
-  fill_standard_descriptors();
-  raise_descriptor_limit();
-  if (config->verbose) log::set_level(log::Level::Debug);
+  if (config->dump_config) return print(config::dump_config(*config));
+  if (config->check) return check(*config);
+  if (!config->key_password.empty()) daemon::hide_argument(given, config->key_password);
 
-  auto server = Server::create(*config);
-  if (!server) return report(server.error());
-  print((*server)->ready_text());  // nobody reading it is no reason not to serve
-  (*server)->run();
-  return kOk;
+  Startup startup;
+  startup.config = std::move(*config);
+  startup.sockets = std::move(*sockets);
+  startup.reread = std::move(reread);
+  if (auto notifier = daemon::Notifier::from_environment()) {
+    startup.notifier = std::move(*notifier);
+  } else {
+    log::warning("%s", notifier.error().message().c_str());
+  }
+  const auto exit_status = serve(std::move(startup));
+  return exit_status ? *exit_status : report(exit_status.error());
 }
 
 }  // namespace wsproxy::server

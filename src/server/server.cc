@@ -1,20 +1,40 @@
 #include "server/server.h"
 
+#include <algorithm>
+#include <sys/socket.h>
+
 #include <csignal>
 #include <utility>
 
-#include "access/target.h"
 #include "base/log.h"
 #include "config/listen_address.h"
+#include "config/options.h"
 #include "io/plain_stream.h"
+#include "server/settings.h"
 #include "server/version.h"
-#include "web/page.h"
 
 namespace wsproxy::server {
 namespace {
 
-// SIGTERM promises the end within 2 s: clients have this long to answer our Close.
-constexpr auto kStopLimit = std::chrono::milliseconds(1000);
+using std::chrono::seconds;
+
+// SIGTERM: clients have this long to answer our Close, and longer only while something still moves.
+constexpr auto kStopTick = seconds(1);
+
+// So many lines fit into a pipe of 64 KiB; its reader gets a moment before the next ones.
+constexpr std::size_t kLinesAtOnce = 100;
+constexpr auto kLinesEvery = std::chrono::milliseconds(20);
+
+const char* name_of(int signal) {
+  switch (signal) {
+    case SIGTERM: return "SIGTERM";
+    case SIGINT: return "SIGINT";
+    case SIGHUP: return "SIGHUP";
+    case SIGUSR1: return "SIGUSR1";
+    case SIGQUIT: return "SIGQUIT";
+  }
+  return "signal";
+}
 
 std::string url_of(const SocketAddress& address, bool tls) {
   const std::string host = address.is_wildcard() ? "localhost" : address.host();
@@ -22,71 +42,120 @@ std::string url_of(const SocketAddress& address, bool tls) {
          "/";
 }
 
-Result<std::shared_ptr<const session::Settings>> make_settings(const config::Config& config) {
-  auto settings = std::make_shared<session::Settings>();
-  settings->config = config;
-  auto target = access::parse_target(config.target);
-  if (!target) return std::unexpected(target.error());
-  settings->target = std::move(*target);
-  if (!config.cert.empty()) {
-    auto tls = tls::TlsContext::load({.cert = config.cert, .key = config.key});
-    if (!tls) return std::unexpected(tls.error());
-    for (const std::string& text : (*tls)->warnings()) log::warning("%s", text.c_str());
-    settings->tls = std::move(*tls);
-  }
-  if (!web::is_source_list(config.frame_ancestors)) {
-    return fail(Errc::Usage,
-                "--frame-ancestors: '" + config.frame_ancestors + "' is no list of sources");
-  }
-  if (!config.web.empty()) {
-    auto web = web::StaticDir::open(config.web);
-    if (!web) return std::unexpected(web.error());
-    settings->web = std::move(*web);
-  }
-  return settings;
+std::string count(std::size_t n, const std::string& what) {
+  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
 }  // namespace
 
-Server::Server()
-    : loop_(clock_),
-      signals_(loop_, {SIGTERM, SIGINT}, [this](int signal) { on_signal(signal); }),
-      resolver_(loop_),
+Server::Server(Startup startup)
+    : startup_(std::move(startup)),
+      loop_(clock_),
+      signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT},
+               [this](int signal) { on_signal(signal); }),
+      resolver_(loop_, startup_.in_helper),
       dialer_(loop_, resolver_),
+      target_dialer_(dialer_),
       pool_(kBlockBytes),
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)),
-      sessions_({loop_, dialer_, pool_, MutableBytes(scratch_.get(), kBlockBytes)},
+      log_limits_(loop_),
+      admission_([this] { session_left(); }),
+      sessions_({loop_, target_dialer_, admission_, pool_,
+                 MutableBytes(scratch_.get(), kBlockBytes), &log_limits_,
+                 startup_.access_log.get()},
+                [this] { all_left(); }),
+      status_(
+          loop_, [this] { return status_text(); },
+          [this](const std::string& text) { startup_.notifier.status(text); }),
+      session_lines_timer_(loop_.timers(), [this] { log_some_sessions(); }),
+      lifetime_(loop_.timers(),
                 [this] {
-                  if (stopping_) loop_.stop();
+                  log::info("--timeout: no new connections, %s left",
+                            count(sessions_.size(), "connection").c_str());
+                  stop_listening();
+                  ending_ = Ending::WithLastSession;
+                  if (sessions_.size() == 0) loop_.stop();
                 }),
+      idle_(loop_.timers(), [this] { stop("--idle-timeout"); }),
+      stop_tick_(loop_.timers(), [this] { cut_stuck(); }),
       stop_limit_(loop_.timers(), [this] { stop_now(); }) {}
 
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>> Server::create(const config::Config& config) {
-  std::unique_ptr<Server> server(new Server());
-  if (const Status status = server->prepare(config); !status)
-    return std::unexpected(status.error());
+Result<std::unique_ptr<Server>> Server::create(Startup startup) {
+  std::unique_ptr<Server> server(new Server(std::move(startup)));
+  if (const Status status = server->prepare(); !status) return std::unexpected(status.error());
   return server;
 }
 
-Status Server::prepare(const config::Config& config) {
-  auto settings = make_settings(config);
+Status Server::prepare() {
+  watch_certificates(startup_.config);
+  auto settings = make_settings(startup_.config);
   if (!settings) return std::unexpected(settings.error());
-  settings_ = std::move(*settings);
-  for (const std::string& text : config.listen) {
-    const auto address = config::parse_listen_address(text);
-    if (!address) return std::unexpected(address.error());
-    if (address->kind != config::ListenAddress::Kind::Tcp)
-      return fail(Errc::Invalid, "listening on '" + text + "' is not there yet");
-    auto sockets = io::listen_on(address->tcp);
-    if (!sockets) return std::unexpected(sockets.error());
-    for (UniqueFd& socket : *sockets) {
-      listeners_.push_back(std::make_unique<io::Listener>(
-          loop_, std::move(socket), [this](UniqueFd fd) { accept(std::move(fd)); }));
-    }
+  take(std::move(*settings));
+  return listen();
+}
+
+Status Server::listen() {
+  for (const std::string& where : config().listen) {
+    if (const Status status = listen_on(where); !status) return status;
+  }
+  if (!startup_.sockets.empty()) {
+    log::warning("%s of the service manager left alone: --listen does not name systemd",
+                 count(startup_.sockets.size(), "socket").c_str());
+    startup_.sockets.clear();
   }
   return {};
+}
+
+Status Server::listen_on(const std::string& where) {
+  const auto address = config::parse_listen_address(where);
+  if (!address) return std::unexpected(address.error());
+  switch (address->kind) {
+    case config::ListenAddress::Kind::Tcp: {
+      auto sockets = io::listen_on(address->tcp);
+      if (!sockets) return std::unexpected(sockets.error());
+      for (UniqueFd& socket : *sockets) add_listener(std::move(socket));
+      return {};
+    }
+    case config::ListenAddress::Kind::Unix: {
+      auto listener = io::listen_on_unix(address->path, config().unix_listen_mode.bits);
+      if (!listener) return std::unexpected(listener.error());
+      add_listener(std::move(listener->socket), std::move(listener->file));
+      return {};
+    }
+    case config::ListenAddress::Kind::Descriptor: {
+      auto socket = io::adopt_listener(address->fd);
+      if (!socket) return std::unexpected(socket.error());
+      add_listener(std::move(*socket));
+      return {};
+    }
+    case config::ListenAddress::Kind::Systemd:
+      if (startup_.sockets.empty()) {
+        return fail(Errc::NotFound, "--listen systemd: the service manager has passed no sockets");
+      }
+      for (daemon::PassedSocket& socket : startup_.sockets) add_listener(std::move(socket.fd));
+      startup_.sockets.clear();
+      return {};
+  }
+  return {};
+}
+
+void Server::add_listener(UniqueFd socket, io::SocketFile file) {
+  listeners_.push_back(std::make_unique<io::Listener>(
+      loop_, std::move(socket), [this](UniqueFd fd) { accept(std::move(fd)); }, std::move(file)));
+}
+
+// The files are looked at before they are read, so that no change falls in between.
+void Server::watch_certificates(const config::Config& config) {
+  certificates_.reset();
+  if (config.cert.empty()) return;
+  std::vector<std::string> files = {config.cert};
+  for (const std::string* file : {&config.key, &config.key_password_file, &config.cafile}) {
+    if (!file->empty()) files.push_back(*file);
+  }
+  certificates_ = std::make_unique<tls::CertificateWatch>(
+      clock_, std::move(files), [this] { return load_tls(this->config()); });
 }
 
 std::string Server::ready_text() const {
@@ -94,35 +163,178 @@ std::string Server::ready_text() const {
   for (const auto& listener : listeners_) {
     const SocketAddress address = listener->address();
     text += std::string("wsproxy ") + kVersion + " ready: " + address.to_string() + " -> " +
-            settings_->target.to_string() + "\nopen " + url_of(address, settings_->tls != nullptr) +
-            "\n";
+            settings_->target.to_string() + "\n";
+    if (address.family() == AF_UNIX) continue;  // no browser gets there by itself
+    text += "open " + url_of(address, settings_->tls != nullptr) + "\n";
   }
   return text;
 }
 
-void Server::run() {
+int Server::run() {
   for (const auto& listener : listeners_) listener->start();
+  if (config().timeout > seconds(0)) lifetime_.arm(config().timeout);
+  if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
+  if (const auto interval = daemon::watchdog_interval()) {
+    watchdog_ = std::make_unique<daemon::Watchdog>(loop_, startup_.notifier, *interval);
+  }
+  startup_.notifier.ready(status_text());
   loop_.run();
+  return exit_status_;
 }
+
+// --- sessions come and go ---
 
 void Server::accept(UniqueFd fd) {
   io::tune_tcp(fd.get());
-  std::string peer = peer_address(fd.get()).to_string();
+  std::string peer = io::peer_name(fd.get());
+  idle_.cancel();
+  renew_certificates();
   sessions_.begin(std::make_unique<io::PlainStream>(std::move(fd)), std::move(peer), settings_);
+  status_.changed();
 }
+
+void Server::session_left() {
+  status_.changed();
+  if (config().run_once && ending_ != Ending::Now) stop("--run-once: its session has ended");
+}
+
+void Server::all_left() {
+  status_.changed();
+  if (ending_ != Ending::None) return loop_.stop();
+  if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
+}
+
+std::string Server::status_text() const {
+  const std::size_t ending = sessions_.ending();
+  std::string text = count(admission_.present(), "session");
+  if (ending > 0) text += ", " + std::to_string(ending) + " draining";
+  if (ending_ == Ending::WithLastSession) text += "; no new ones";
+  if (ending_ == Ending::Now) text += "; stopping";
+  if (!reload_failure_.empty())
+    text += "; reload failed, the old configuration stays: " + reload_failure_;
+  return text;
+}
+
+// --- signals ---
 
 void Server::on_signal(int signal) {
-  log::info("%s: stopping, %zu sessions", signal == SIGTERM ? "SIGTERM" : "SIGINT",
-            sessions_.size());
-  if (std::exchange(stopping_, true)) return stop_now();  // asked twice
-  stop();
+  switch (signal) {
+    case SIGHUP: return reload();
+    case SIGUSR1:
+      log::reopen();
+      if (startup_.access_log) startup_.access_log->reopen();
+      log::info("SIGUSR1: log files opened again");
+      return;
+    case SIGQUIT: return log_sessions();
+    default:
+      if (ending_ == Ending::Now) {  // asked twice
+        log::info("%s: ending at once", name_of(signal));
+        return stop_now();
+      }
+      stop(name_of(signal));
+  }
 }
 
-void Server::stop() {
+void Server::reload() {
+  log::info("SIGHUP: reading the configuration again");
+  startup_.notifier.reloading();
+  const auto failed = [this](const Error& error) {
+    reload_failure_ = error.message();
+    log::error("reload failed, the old configuration stays: %s", reload_failure_.c_str());
+  };
+  auto next = startup_.reread();
+  if (!next) {
+    failed(next.error());
+  } else {
+    watch_certificates(*next);
+    if (auto settings = make_settings(*next)) {
+      reload_failure_.clear();
+      use(std::move(*settings));
+    } else {
+      failed(settings.error());
+      watch_certificates(config());
+    }
+  }
+  startup_.notifier.ready(status_text());
+}
+
+// From now on, for new sessions; those that live keep what they began with.
+void Server::use(std::shared_ptr<const session::Settings> settings) {
+  const auto before = settings_;
+  take(std::move(settings));
+  std::string now;
+  std::string later;
+  for (const config::Change& change : config::describe_changes(before->config, config())) {
+    std::string& list = change.reload == config::Reload::Restart ? later : now;
+    list += (list.empty() ? "" : ", ") + std::string(change.option);
+  }
+  log::set_level(log_level(config()));
+  if (!later.empty()) log::warning("reloaded, but a restart is needed for: %s", later.c_str());
+  log::info("reloaded: %s", now.empty() ? "certificates and keys; no option has changed"
+                                        : ("changed for new sessions: " + now).c_str());
+}
+
+void Server::take(std::shared_ptr<const session::Settings> settings) {
+  settings_ = std::move(settings);
+  if (!settings_->tls_to_target) return target_dialer_.use(dialer_);
+  if (tls_dialer_) {
+    tls_dialer_->use(settings_->tls_to_target);
+  } else {
+    tls_dialer_ = std::make_unique<tls::TlsDialer>(loop_, dialer_, settings_->tls_to_target);
+  }
+  target_dialer_.use(*tls_dialer_);
+}
+
+void Server::renew_certificates() {
+  if (!certificates_) return;
+  auto renewed = certificates_->renewed();
+  if (!renewed) return;
+  auto settings = std::make_shared<session::Settings>(*settings_);
+  settings->tls = std::move(renewed);
+  settings_ = std::move(settings);
+  log::info("%s has changed: new connections get the new certificate", config().cert.c_str());
+}
+
+void Server::log_sessions() {
+  session_lines_ = sessions_.summaries();
+  log::info("SIGQUIT: %s, %s", count(admission_.present(), "session").c_str(),
+            count(session_lines_.size(), "connection").c_str());
+  std::ranges::reverse(session_lines_);
+  log_some_sessions();
+}
+
+void Server::log_some_sessions() {
+  for (std::size_t i = 0; i < kLinesAtOnce && !session_lines_.empty(); ++i) {
+    log::info("%s", session_lines_.back().c_str());
+    session_lines_.pop_back();
+  }
+  if (!session_lines_.empty()) session_lines_timer_.arm(kLinesEvery);
+}
+
+// --- the end ---
+
+void Server::stop_listening() {
   for (const auto& listener : listeners_) listener->stop();
+}
+
+void Server::stop(const std::string& why) {
+  log::info("%s: stopping, %s", why.c_str(), count(admission_.present(), "session").c_str());
+  ending_ = Ending::Now;
+  startup_.notifier.stopping();
+  startup_.notifier.extend_timeout(config().drain_timeout + seconds(5));
+  status_.changed();
+  lifetime_.cancel();
+  idle_.cancel();
+  stop_listening();
   if (sessions_.size() == 0) return loop_.stop();
-  stop_limit_.arm(kStopLimit);
+  stop_tick_.arm(kStopTick);
+  stop_limit_.arm(config().drain_timeout);
   sessions_.shut_down();
+}
+
+void Server::cut_stuck() {
+  sessions_.cut_stuck();
+  stop_tick_.arm(kStopTick);
 }
 
 void Server::stop_now() {

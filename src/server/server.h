@@ -1,24 +1,62 @@
-// The daemon in the foreground: listeners, sessions, and the signals that end it.
+// The daemon: listeners, sessions, the configuration that counts now, and the signals that change it.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "config/config.h"
+#include "daemon/systemd.h"
 #include "io/event_loop.h"
 #include "io/listener.h"
 #include "io/resolver.h"
 #include "io/signals.h"
+#include "server/service_status.h"
+#include "session/access_log.h"
+#include "session/log_limits.h"
 #include "session/session_table.h"
+#include "tls/certificate_watch.h"
+#include "tls/tls_dialer.h"
 
 namespace wsproxy::server {
+
+/// What a server is made from.
+struct Startup {
+  config::Config config;
+  std::vector<daemon::PassedSocket> sockets;  ///< from the service manager
+
+  /// Reads the configuration again, for SIGHUP.
+  std::function<Result<config::Config>()> reread;
+
+  /// Called in helper processes before they do anything: the place to give up root.
+  std::function<Status()> in_helper;
+
+  std::unique_ptr<session::AccessLog> access_log;  ///< null: none
+  daemon::Notifier notifier;
+};
+
+/// The way to the target that the configuration in use has chosen.
+class TargetDialer final : public io::Dialer {
+ public:
+  explicit TargetDialer(io::Dialer& way) : way_(&way) {}
+  void use(io::Dialer& way) { way_ = &way; }
+  std::unique_ptr<io::Dial> dial(const io::Endpoint& target, const io::DialLimits& limits,
+                                 std::move_only_function<void()> wake) override {
+    return way_->dial(target, limits, std::move(wake));
+  }
+
+ private:
+  io::Dialer* way_;
+};
 
 class Server {
  public:
   /// Prepares everything that can fail: certificate, web directory, target, then the listeners.
   /// Errors name the file or address. Nothing listens after a failure.
-  static Result<std::unique_ptr<Server>> create(const config::Config& config);
+  static Result<std::unique_ptr<Server>> create(Startup startup);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -26,31 +64,68 @@ class Server {
   /// What to print once it listens: a ready line and a URL to open for each listener.
   [[nodiscard]] std::string ready_text() const;
 
-  /// Serves until SIGTERM or SIGINT, then tells all sessions and returns within 2 s.
-  void run();
+  [[nodiscard]] io::Resolver& resolver() { return resolver_; }
+
+  /// Tells the service manager that connections are served, and serves: until SIGTERM or SIGINT, or what
+  /// --run-once, --timeout or --idle-timeout say. The exit status.
+  int run();
 
  private:
-  Server();
-  Status prepare(const config::Config& config);
+  explicit Server(Startup startup);
+  Status prepare();
+  Status listen();
   void accept(UniqueFd fd);
   void on_signal(int signal);
-  void stop();
+  void reload();
+  void watch_certificates(const config::Config& config);
+  void renew_certificates();
+  void take(std::shared_ptr<const session::Settings> settings);
+  void use(std::shared_ptr<const session::Settings> settings);
+  Status listen_on(const std::string& where);
+  void add_listener(UniqueFd socket, io::SocketFile file = {});
+  void log_sessions();
+  void log_some_sessions();
+  void session_left();
+  void all_left();
+  void stop_listening();
+  void stop(const std::string& why);
+  void cut_stuck();
   void stop_now();
+  [[nodiscard]] std::string status_text() const;
+  [[nodiscard]] const config::Config& config() const { return settings_->config; }
+
+  // How the end comes: not at all, with the last session, or as soon as all have said goodbye.
+  enum class Ending : std::uint8_t { None, WithLastSession, Now };
 
   static constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
 
+  Startup startup_;
   SystemClock clock_;
   io::EventLoop loop_;
   io::Signals signals_;
   io::Resolver resolver_;
   io::SocketDialer dialer_;
+  std::unique_ptr<tls::TlsDialer> tls_dialer_;  // made when it is needed first
+  TargetDialer target_dialer_;
   BufferPool pool_;
   std::unique_ptr<std::byte[]> scratch_;
+  std::unique_ptr<tls::CertificateWatch> certificates_;
   std::shared_ptr<const session::Settings> settings_;
+  session::LogLimits log_limits_;
+  session::Admission admission_;
   session::SessionTable sessions_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
-  io::Timer stop_limit_;
-  bool stopping_ = false;
+  ServiceStatus status_;
+  std::unique_ptr<daemon::Watchdog> watchdog_;
+  std::string reload_failure_;              // the last reload's, for the status
+  std::vector<std::string> session_lines_;  // still to be logged, the last one first
+  io::Timer session_lines_timer_;
+  io::Timer lifetime_;    // --timeout
+  io::Timer idle_;        // --idle-timeout
+  io::Timer stop_tick_;   // while stopping: ends those for which nothing moves
+  io::Timer stop_limit_;  // while stopping: ends all
+  Ending ending_ = Ending::None;
+  int exit_status_ = 0;
 };
 
 /// The whole program but for main(): returns the exit status.

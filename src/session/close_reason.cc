@@ -11,6 +11,7 @@ namespace {
 constexpr std::array kRows = {
     CloseRow{CloseReason::ClientClosed, ws::CloseCode::Normal, "client closed"},
     CloseRow{CloseReason::ClientGone, ws::CloseCode::GoingAway, "client went away"},
+    CloseRow{CloseReason::ClientSilent, ws::CloseCode::GoingAway, "no answer to a ping"},
     CloseRow{CloseReason::ProtocolError, ws::CloseCode::ProtocolError, "protocol error"},
     CloseRow{CloseReason::TargetClosed, ws::CloseCode::Normal, "the server closed the connection"},
     CloseRow{CloseReason::TargetReset, ws::CloseCode::GoingAway,

@@ -11,6 +11,7 @@ namespace wsproxy::session {
 enum class CloseReason : std::uint8_t {
   ClientClosed,       ///< its Close frame: echoed
   ClientGone,         ///< its connection ended or broke without a Close frame
+  ClientSilent,       ///< it answered no Ping
   ProtocolError,      ///< it broke RFC 6455; the decoder names the code
   TargetClosed,       ///< the target ended its side in good order
   TargetReset,        ///< the target's connection broke

@@ -1,5 +1,7 @@
 #include "session/phase.h"
 
+#include "session/keepalive.h"
+
 namespace wsproxy::session {
 namespace {
 
@@ -36,7 +38,9 @@ std::optional<Duration> deadline_of(Phase phase, const config::Config& config) {
     case Phase::Connect: return config.lookup_timeout + config.connect_timeout + kConnectSlack;
     case Phase::Drain: return config.drain_timeout;
     case Phase::Linger: return kLingerTime;
-    case Phase::Relay:  // a quiet desktop is not an error; dead peers are found by TCP keep-alive
+    case Phase::Relay:  // a quiet desktop is not an error: the time is up for the next look at it
+      if (config.heartbeat > Duration::zero()) return Keepalive::interval(config.heartbeat);
+      break;
     case Phase::Closed: break;
   }
   return std::nullopt;

@@ -81,7 +81,10 @@ void Relay::read_client() {
   if (room == 0) return;
   const IoResult result = client_.read(scratch_.first(room));
   switch (result.kind) {
-    case IoResult::Kind::Ok: decode(scratch_.first(result.bytes)); return;
+    case IoResult::Kind::Ok:
+      from_client_ += result.bytes;
+      decode(scratch_.first(result.bytes));
+      return;
     case IoResult::Kind::Again: return;
     case IoResult::Kind::Eof:
       note_ending("client went away without a Close frame", ws::CloseCode::None);
@@ -233,6 +236,9 @@ void Relay::append_due_control() {
                     append_control(client_out_, ws::Opcode::Pong, as_bytes(*pong_due_)))) {
     pong_due_.reset();
   }
+  if (ping_due_ && (down_ != Flow::Open || append_control(client_out_, ws::Opcode::Ping, {}))) {
+    ping_due_ = false;
+  }
   if (close_due_ && append_close(client_out_, close_due_->code, close_due_->reason)) {
     close_due_.reset();
   }
@@ -276,7 +282,7 @@ bool Relay::reads_target() const {
 io::Interest Relay::client_interest() const {
   const bool read = reads_client();
   return client_.interest({.read = read,
-                           .write = !client_out_.empty() || close_due_ || pong_due_,
+                           .write = !client_out_.empty() || close_due_ || pong_due_ || ping_due_,
                            .hang_up = !read && up_ == Flow::Open && !client_hung_up_});
 }
 

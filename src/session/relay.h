@@ -55,6 +55,9 @@ class Relay {
   /// Begins the closing handshake from our side, unless one is under way.
   void close(CloseReason reason, std::string_view detail);
 
+  /// Sends an empty Ping (RFC 6455 section 5.5.2) as soon as there is room for it.
+  void ping() { ping_due_ = true; }
+
   /// Nobody will take what the client sends: from now on it is dropped, up to its Close frame.
   void give_up_target();
 
@@ -84,6 +87,8 @@ class Relay {
   [[nodiscard]] ws::CloseCode ending_code() const { return ending_code_; }
   [[nodiscard]] std::uint64_t bytes_to_target() const { return to_target_; }
   [[nodiscard]] std::uint64_t bytes_to_client() const { return to_client_; }
+  /// All that came from the client, frame headers and control frames as well.
+  [[nodiscard]] std::uint64_t bytes_from_client() const { return from_client_; }
   /// Our Close is out, and the client may still send something before its own.
   [[nodiscard]] bool waits_for_close() const { return down_ == Flow::Closed && up_ == Flow::Open; }
   /// Grows while what is under way still leaves us: no change, no progress. Only the side that is being
@@ -133,6 +138,8 @@ class Relay {
   std::optional<std::string> pong_due_;  // only the last of several counts (RFC 6455 section 5.5.3)
   ws::CloseCode ending_code_ = ws::CloseCode::None;
   std::string ending_;
+  bool ping_due_ = false;
+  std::uint64_t from_client_ = 0;
   std::uint64_t to_target_ = 0;
   std::uint64_t to_client_ = 0;
   std::uint64_t written_to_target_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cinttypes>
+#include <cstdio>
 #include <ctime>
 #include <utility>
 
@@ -186,7 +187,13 @@ Step Session::respond() {
 Step Session::authorize() {
   opening_->upgrade = ws::check_upgrade(opening_->head);
   const ws::Upgrade& upgrade = opening_->upgrade;
-  if (upgrade.status == 101) return enter(Phase::Upgrade);
+  if (upgrade.status == 101) {
+    const config::Config& config = settings_->config;
+    place_ =
+        machinery_.admission.admit(static_cast<std::size_t>(config.max_sessions), config.run_once);
+    if (place_) return enter(Phase::Upgrade);
+    return refuse(503, "as many sessions as there may be are open", "Retry-After: 10\r\n");
+  }
   return refuse(upgrade.status, upgrade.reason,
                 upgrade.status == 405   ? "Allow: GET, HEAD\r\n"
                 : upgrade.status == 426 ? "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"
@@ -328,20 +335,34 @@ void Session::out_of_time() {
       // a slow reader of a long reply: closing now would cut what the kernel still holds for it
       if (drain_moved()) return arm_for(Phase::Linger);
       break;
+    case Phase::Relay: return keep_alive();
     case Phase::Sniff:
     case Phase::Authorize:
     case Phase::Upgrade:
-    case Phase::Relay:
     case Phase::Closed: break;
   }
   finish();
+}
+
+void Session::keep_alive() {
+  const Keepalive::Signs signs{relay_->bytes_from_client(), io::acknowledged_bytes(client_->fd()),
+                               io::unacknowledged_bytes(client_->fd())};
+  switch (keepalive_.tick(signs)) {
+    case Keepalive::Verdict::Alive:
+    case Keepalive::Verdict::Wait: break;
+    case Keepalive::Verdict::Ping: relay_->ping(); break;
+    case Keepalive::Verdict::Dead: relay_->close(CloseReason::ClientSilent, ""); break;
+  }
+  arm_for(Phase::Relay);
+  advance();
 }
 
 // True if what is still on its way out has moved since this was last asked.
 bool Session::drain_moved() {
   DrainMark mark;
   if (phase_ == Phase::Drain) mark.written = relay_->drained();
-  if (phase_ == Phase::Linger || !relay_->close_sent() || relay_->waits_for_close()) {
+  if (phase_ == Phase::Respond) mark.written = opening_->reply->progress();
+  if (!relay_ || phase_ == Phase::Linger || !relay_->close_sent() || relay_->waits_for_close()) {
     mark.unacknowledged = io::unacknowledged_bytes(client_->fd());
   } else if (target_) {
     mark.unacknowledged = io::unacknowledged_bytes(target_->fd());
@@ -454,6 +475,17 @@ void Session::update_interest() {
 // --- words ---
 
 std::string Session::tag() const { return "[s" + std::to_string(id_) + " " + peer_ + "]"; }
+
+std::string Session::summary() const {
+  const std::chrono::duration<double> age = machinery_.loop.clock().now() - began_;
+  std::array<char, 160> text{};
+  std::snprintf(text.data(), text.size(), "%s age=%.0fs", name(phase_), age.count());
+  std::string line = tag() + " " + text.data();
+  if (!relay_) return line;
+  std::snprintf(text.data(), text.size(), " to_target=%" PRIu64 " to_client=%" PRIu64,
+                relay_->bytes_to_target(), relay_->bytes_to_client());
+  return line + " target=" + settings_->target.to_string() + text.data();
+}
 
 web::Asked Session::asked() const { return {opening_->head, std::time(nullptr)}; }
 

@@ -13,6 +13,7 @@
 #include "io/stream.h"
 #include "session/access_log.h"
 #include "session/close_reason.h"
+#include "session/keepalive.h"
 #include "session/log_limits.h"
 #include "session/phase.h"
 #include "session/recording.h"
@@ -53,6 +54,12 @@ class Session {
 
   /// Ends it at once, with its line in the log.
   void cut();
+
+  /// True if, since this was last asked, something of what is under way at the end has moved.
+  bool is_moving() { return drain_moved(); }
+
+  /// Who, in which phase, since when, with whom and how much: a line for the operator.
+  [[nodiscard]] std::string summary() const;
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] Phase phase() const { return phase_; }
@@ -98,6 +105,7 @@ class Session {
   Step end(std::string_view why);  // at once, with nothing left to say
   void finish();
   void out_of_time();
+  void keep_alive();
   bool drain_moved();
   void update_interest();
   void arm_for(Phase phase);
@@ -120,11 +128,13 @@ class Session {
   bool session_logged_ = false;      // the opening line is out, so a closing one is due
   std::uint64_t progress_seen_ = 0;  // of the reply
   DrainMark drain_mark_;
+  Keepalive keepalive_;
   SteadyTime began_;
   std::unique_ptr<PendingAccess> access_;  // of the request that is being answered
   std::string ending_;                     // what the relay's own words leave out
   std::unique_ptr<io::Stream> client_;
   std::unique_ptr<Opening> opening_;
+  Admission::Place place_;
   std::unique_ptr<io::Dial> dial_;
   std::unique_ptr<io::Stream> target_;
   std::unique_ptr<Recording> recording_;

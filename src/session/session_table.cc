@@ -1,5 +1,7 @@
 #include "session/session_table.h"
 
+#include <algorithm>
+
 namespace wsproxy::session {
 
 void SessionTable::begin(std::unique_ptr<io::Stream> client, std::string peer,
@@ -22,6 +24,28 @@ void SessionTable::shut_down() {
 
 void SessionTable::cut() {
   for (const auto& [id, session] : sessions_) session->cut();
+}
+
+std::size_t SessionTable::ending() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      sessions_, [](const auto& entry) { return entry.second->phase() == Phase::Drain; }));
+}
+
+void SessionTable::cut_stuck() {
+  for (const auto& [id, session] : sessions_) {
+    if (!session->is_moving()) session->cut();
+  }
+}
+
+std::vector<std::string> SessionTable::summaries() const {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) ids.push_back(id);
+  std::ranges::sort(ids);
+  std::vector<std::string> lines;
+  lines.reserve(ids.size());
+  for (const std::uint64_t id : ids) lines.push_back(sessions_.at(id)->summary());
+  return lines;
 }
 
 }  // namespace wsproxy::session

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "session/session.h"
 
@@ -26,7 +28,16 @@ class SessionTable {
   /// Ends those that are left, at once.
   void cut();
 
+  /// Ends those for which nothing has moved since the last call (or since they began to end).
+  void cut_stuck();
+
+  /// Each session's line for the operator, in the order of their numbers.
+  [[nodiscard]] std::vector<std::string> summaries() const;
+
   [[nodiscard]] std::size_t size() const { return sessions_.size(); }
+
+  /// How many WebSockets are on their way to the end. Walks them all.
+  [[nodiscard]] std::size_t ending() const;
 
  private:
   Machinery machinery_;

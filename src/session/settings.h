@@ -2,14 +2,15 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "base/bytes.h"
 #include "base/ring_buffer.h"
 #include "config/config.h"
 #include "io/dial.h"
 #include "io/event_loop.h"
+#include "session/admission.h"
 #include "session/recording.h"
+#include "tls/client_context.h"
 #include "tls/tls_context.h"
 #include "web/static_dir.h"
 
@@ -19,9 +20,10 @@ namespace wsproxy::session {
 struct Settings {
   config::Config config;
   io::Endpoint target;
-  std::shared_ptr<const tls::TlsContext> tls;  ///< null: no TLS
-  std::optional<web::StaticDir> web;           ///< nothing: the built-in page
-  std::shared_ptr<Recorder> recorder;          ///< null: sessions are not recorded
+  std::shared_ptr<const tls::TlsContext> tls;               ///< null: no TLS
+  std::shared_ptr<const tls::ClientContext> tls_to_target;  ///< null: the target is spoken to plainly
+  std::shared_ptr<const web::StaticDir> web;                ///< null: the built-in page
+  std::shared_ptr<Recorder> recorder;                       ///< null: sessions are not recorded
 };
 
 class AccessLog;
@@ -30,6 +32,7 @@ struct LogLimits;
 struct Machinery {
   io::EventLoop& loop;
   io::Dialer& dialer;
+  Admission& admission;
   BufferPool& pool;                 ///< blocks for the relays' rings
   MutableBytes scratch;             ///< for the length of one call
   LogLimits* log_limits = nullptr;  ///< null: none

@@ -76,7 +76,7 @@ class SessionTest : public testing::Test {
   }
 
   void begin() {
-    const Machinery machinery{loop_, dialer_, pool_, scratch_};
+    const Machinery machinery{loop_, dialer_, admission_, pool_, scratch_};
     session_ =
         std::make_unique<Session>(1, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51",
                                   settings_, machinery, [this] { session_.reset(); });
@@ -135,6 +135,8 @@ class SessionTest : public testing::Test {
   test::FakeClock clock_;
   io::EventLoop loop_;
   test::FakeDialer dialer_;
+  Admission admission_{[this] { ++left_; }};
+  int left_ = 0;
   BufferPool pool_;
   std::vector<std::byte> scratch_;
   std::shared_ptr<Settings> settings_;
@@ -698,7 +700,7 @@ TEST_F(SessionTest, CutEndsItAtOnceInEveryPhase) {
 
 // on_closed destroys the session that held it: it must not go with it before it has returned.
 TEST_F(SessionTest, TheCallbackOutlivesTheSessionThatItDestroys) {
-  const Machinery machinery{loop_, dialer_, pool_, scratch_};
+  const Machinery machinery{loop_, dialer_, admission_, pool_, scratch_};
   auto held = std::make_shared<int>(1);
   const std::weak_ptr<int> seen = held;
   bool called = false;
@@ -746,6 +748,124 @@ TEST_F(SessionTest, GivesItsBuffersBackWhenIdle) {
   // both rings are empty, so their blocks are in the pool: two can be had without a new one
   const auto first = pool_.take();
   EXPECT_NE(first, nullptr);
+}
+
+// --- heartbeats ---
+
+constexpr std::string_view kPing("\x89\x00", 2);
+
+TEST_F(SessionTest, PingsAClientThatHasBeenQuiet) {
+  open_relay();
+  pass(seconds(15));
+  poke();
+  EXPECT_EQ(sent(), kPing);
+  receive(frame(ws::Opcode::Pong, ""));
+  pass(seconds(15));  // the answer counts for this look
+  poke();
+  EXPECT_EQ(sent(), "");
+  pass(seconds(15));
+  poke();
+  EXPECT_EQ(sent(), kPing);
+  EXPECT_EQ(target_->written, "") << "a Pong is not the target's business";
+}
+
+TEST_F(SessionTest, DoesNotPingAClientThatTypes) {
+  open_relay();
+  for (int i = 0; i < 10; ++i) {
+    receive(frame(ws::Opcode::Binary, "key"));
+    pass(seconds(15));
+    poke();
+  }
+  EXPECT_EQ(sent(), "");
+}
+
+TEST_F(SessionTest, ClosesAClientThatAnswersNoPing) {
+  open_relay();
+  pass(seconds(15));
+  poke();
+  EXPECT_EQ(sent(), kPing);
+  pass(seconds(15));
+  EXPECT_EQ(session_->phase(), Phase::Relay);
+  pass(seconds(15));
+  poke();
+  EXPECT_EQ(sent(), server_close(1001, "no answer to a ping"));
+  pass(seconds(5));  // the drain time: it does not answer the Close either
+  EXPECT_EQ(session_, nullptr);
+  EXPECT_TRUE(target_->closed);
+}
+
+TEST_F(SessionTest, WithoutAHeartbeatAQuietClientIsLeftAlone) {
+  settings_->config.heartbeat = seconds(0);
+  open_relay();
+  pass(std::chrono::hours(24));
+  poke();
+  EXPECT_EQ(sent(), "");
+  EXPECT_EQ(session_->phase(), Phase::Relay);
+}
+
+TEST_F(SessionTest, APingWaitsForRoomBehindAFullRing) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(200000, 'x');
+  poke();
+  pass(seconds(15));
+  poke();
+  client_->write_room = std::numeric_limits<std::size_t>::max();
+  poke();
+  const std::string all = sent();
+  EXPECT_NE(all.find(kPing), std::string::npos);
+}
+
+// --- admission ---
+
+TEST_F(SessionTest, RefusesAnUpgradeOverTheLimitWith503) {
+  settings_->config.max_sessions = 1;
+  const Admission::Place taken = admission_.admit(0, false);
+  begin();
+  receive(kUpgrade);
+  const std::string reply = sent();
+  EXPECT_TRUE(reply.starts_with("HTTP/1.1 503 ")) << reply;
+  EXPECT_NE(reply.find("\r\nRetry-After: 10\r\n"), std::string::npos) << reply;
+  EXPECT_EQ(dialer_.dialled, "");
+}
+
+TEST_F(SessionTest, APlaceIsTakenFromTheUpgradeToTheEnd) {
+  open_relay();
+  EXPECT_EQ(admission_.present(), 1u);
+  session_->cut();
+  loop_.turn(Duration::zero());
+  ASSERT_EQ(session_, nullptr);
+  EXPECT_EQ(admission_.present(), 0u);
+  EXPECT_EQ(left_, 1);
+}
+
+TEST_F(SessionTest, APageTakesNoPlace) {
+  settings_->config.max_sessions = 1;
+  const Admission::Place taken = admission_.admit(0, false);
+  begin();
+  receive("GET / HTTP/1.1\r\nHost: desk\r\n\r\n");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(SessionTest, SaysWhoItIsForTheOperator) {
+  open_relay();
+  receive(frame(ws::Opcode::Binary, "12345"));
+  pass(seconds(7));
+  EXPECT_EQ(session_->summary(),
+            "[s1 10.0.0.7:51] relay age=7s target=localhost:5900 to_target=5 to_client=0");
+}
+
+TEST_F(SessionTest, AnEndMovesAsLongAsTheClientTakesSomething) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(50000, 'c');
+  poke();
+  session_->shut_down();
+  EXPECT_FALSE(session_->is_moving());
+  client_->write_room = 1000;
+  poke();
+  EXPECT_TRUE(session_->is_moving());
+  EXPECT_FALSE(session_->is_moving());
 }
 
 }  // namespace

@@ -1,0 +1,128 @@
+#include "server/settings.h"
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "access/target.h"
+#include "base/log.h"
+#include "config/listen_address.h"
+#include "io/listener.h"
+#include "web/page.h"
+
+namespace wsproxy::server {
+namespace {
+
+void warn(const std::vector<std::string>& warnings) {
+  for (const std::string& text : warnings) log::warning("%s", text.c_str());
+}
+
+Result<tls::Secret> key_password(const config::Config& config) {
+  if (config.key_password_file.empty()) return tls::Secret(config.key_password);
+  auto file = tls::read_password_file(config.key_password_file);
+  if (!file) return std::unexpected(file.error().in("--key-password-file"));
+  if (!file->warning.empty()) warn({file->warning});
+  return std::move(file->password);
+}
+
+tls::MinVersion min_version(const config::Config& config) {
+  if (config.ssl_version == "tlsv1_1") return tls::MinVersion::Tls11;
+  return config.ssl_version == "tlsv1_3" ? tls::MinVersion::Tls13 : tls::MinVersion::Tls12;
+}
+
+Result<std::shared_ptr<const tls::ClientContext>> load_tls_to_target(const config::Config& config) {
+  tls::ClientOptions options;
+  options.ca_file = config.ssl_target_ca;
+  options.pin_sha256 = config.ssl_target_pin;
+  options.insecure = config.ssl_target_insecure;
+  options.cert = config.ssl_target_cert;
+  options.key = config.ssl_target_key;
+  auto context = tls::ClientContext::load(options);
+  if (context) warn((*context)->warnings());
+  return context;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& config) {
+  auto password = key_password(config);
+  if (!password) return std::unexpected(password.error());
+  tls::ServerOptions options;
+  options.cert = config.cert;
+  options.key = config.key;
+  options.key_password = std::move(*password);
+  options.min_version = min_version(config);
+  options.ciphers = config.ssl_ciphers;
+  options.ciphersuites = config.ssl_ciphersuites;
+  options.verify_client = config.verify_client;
+  options.ca_file = config.cafile;
+  auto context = tls::TlsContext::load(options);
+  if (context) warn((*context)->warnings());
+  return context;
+}
+
+Result<std::shared_ptr<const session::Settings>> make_settings(const config::Config& config) {
+  auto settings = std::make_shared<session::Settings>();
+  settings->config = config;
+  auto target = access::parse_target(config.target);
+  if (!target) return std::unexpected(target.error());
+  settings->target = std::move(*target);
+  if (!config.cert.empty()) {
+    auto tls = load_tls(config);
+    if (!tls) return std::unexpected(tls.error());
+    settings->tls = std::move(*tls);
+  }
+  if (config.ssl_target) {
+    auto tls = load_tls_to_target(config);
+    if (!tls) return std::unexpected(tls.error());
+    if (!settings->target.unix_path.empty()) {
+      return fail(Errc::Usage, "--ssl-target: a Unix socket is spoken to without TLS");
+    }
+    settings->tls_to_target = std::move(*tls);
+  }
+  if (!web::is_source_list(config.frame_ancestors)) {
+    return fail(Errc::Usage,
+                "--frame-ancestors: '" + config.frame_ancestors + "' is no list of sources");
+  }
+  if (!config.web.empty()) {
+    auto web = web::StaticDir::open(config.web);
+    if (!web) return std::unexpected(web.error());
+    settings->web = std::make_shared<const web::StaticDir>(std::move(*web));
+  }
+  return settings;
+}
+
+log::Level log_level(const config::Config& config) {
+  if (config.log_level == "error") return log::Level::Error;
+  if (config.log_level == "warning") return log::Level::Warning;
+  return config.log_level == "debug" ? log::Level::Debug : log::Level::Info;
+}
+
+Status check_addresses(const config::Config& config) {
+  for (const std::string& text : config.listen) {
+    const auto address = config::parse_listen_address(text);
+    if (!address) return std::unexpected(address.error());
+    switch (address->kind) {
+      case config::ListenAddress::Kind::Tcp: {
+        // port 0: is it ours at all? The real one may be taken, by us
+        const auto sockets = io::listen_on({address->tcp.host, 0});
+        if (!sockets) return std::unexpected(sockets.error());
+        break;
+      }
+      case config::ListenAddress::Kind::Unix: {
+        const auto directory = std::filesystem::absolute(address->path).parent_path();
+        std::error_code error;
+        if (!std::filesystem::is_directory(directory, error)) {
+          return fail(Errc::NotFound,
+                      "cannot listen on " + text + ": there is no directory " + directory.string());
+        }
+        break;
+      }
+      case config::ListenAddress::Kind::Descriptor:
+      case config::ListenAddress::Kind::Systemd: break;  // the service manager's affair
+    }
+  }
+  return {};
+}
+
+}  // namespace wsproxy::server

@@ -1,0 +1,28 @@
+// From a configuration to what sessions share.
+#pragma once
+
+#include <memory>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "session/settings.h"
+
+namespace wsproxy::server {
+
+/// Does everything that can fail: reads certificates, keys and passwords, opens the web directory,
+/// looks at the target. Warnings go to the log.
+/// Errors name the option, and the file or address.
+Result<std::shared_ptr<const session::Settings>> make_settings(const config::Config& config);
+
+/// The TLS that we offer; `config.cert` is not empty.
+/// Errors: as above.
+Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& config);
+
+/// The level that --log-level and --verbose come to.
+log::Level log_level(const config::Config& config);
+
+/// Looks at every address to listen on without listening: names are looked up, addresses must be this
+/// machine's, directories of Unix sockets must exist. Whether a port is free is not asked.
+Status check_addresses(const config::Config& config);
+
+}  // namespace wsproxy::server
