@@ -135,7 +135,7 @@ Result<int> serve(Startup startup) {
   if (!logs) return std::unexpected(logs.error());
   if (logs->access) {
     const auto format = config.access_format == "json" ? session::AccessLog::Format::Json
-                                                        : session::AccessLog::Format::Combined;
+                                                       : session::AccessLog::Format::Combined;
     startup.access_log = std::make_unique<session::AccessLog>(std::move(logs->access), format);
   }
   startup.in_helper = in_helper;

@@ -1,7 +1,7 @@
 #include "server/server.h"
 
-#include <algorithm>
 #include <sys/socket.h>
+#include <algorithm>
 
 #include <csignal>
 #include <utility>
@@ -60,10 +60,10 @@ Server::Server(Startup startup)
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)),
       log_limits_(loop_),
       admission_([this] { session_left(); }),
-      sessions_({loop_, target_dialer_, admission_, pool_,
-                 MutableBytes(scratch_.get(), kBlockBytes), &log_limits_,
-                 startup_.access_log.get()},
-                [this] { all_left(); }),
+      sessions_(
+          {loop_, target_dialer_, admission_, pool_, MutableBytes(scratch_.get(), kBlockBytes),
+           &log_limits_, startup_.access_log.get()},
+          [this] { all_left(); }),
       status_(
           loop_, [this] { return status_text(); },
           [this](const std::string& text) { startup_.notifier.status(text); }),
