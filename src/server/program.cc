@@ -108,7 +108,10 @@ Result<int> serve(Startup startup) {
     identity = std::move(*found);
   }
   const auto in_helper = [identity]() -> Status {
-    return identity ? daemon::drop_privileges(*identity, "") : Status();
+    if (identity) {
+      if (const Status dropped = daemon::drop_privileges(*identity, ""); !dropped) return dropped;
+    }
+    return daemon::forbid_tracing();
   };
   if (const Status status = daemon::forbid_core_dumps(); !status) {
     return std::unexpected(status.error());
@@ -187,6 +190,7 @@ int run_program(int argc, const char* const* argv) {
   const std::span all(argv, static_cast<std::size_t>(argc));
   const Arguments given = all.subspan(all.empty() ? 0 : 1);
   fill_standard_descriptors();
+  daemon::pass_on_no_descriptors();
   auto sockets = daemon::passed_sockets();
   if (!sockets) return report(sockets.error());
   const bool sockets_passed = !sockets->empty();
@@ -218,6 +222,7 @@ int run_program(int argc, const char* const* argv) {
   } else {
     log::warning("%s", notifier.error().message().c_str());
   }
+  startup.watchdog = daemon::watchdog_interval();
   const auto exit_status = serve(std::move(startup));
   return exit_status ? *exit_status : report(exit_status.error());
 }

@@ -174,8 +174,8 @@ int Server::run() {
   for (const auto& listener : listeners_) listener->start();
   if (config().timeout > seconds(0)) lifetime_.arm(config().timeout);
   if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
-  if (const auto interval = daemon::watchdog_interval()) {
-    watchdog_ = std::make_unique<daemon::Watchdog>(loop_, startup_.notifier, *interval);
+  if (startup_.watchdog) {
+    watchdog_ = std::make_unique<daemon::Watchdog>(loop_, startup_.notifier, *startup_.watchdog);
   }
   startup_.notifier.ready(status_text());
   loop_.run();
@@ -292,7 +292,6 @@ void Server::renew_certificates() {
   auto settings = std::make_shared<session::Settings>(*settings_);
   settings->tls = std::move(renewed);
   settings_ = std::move(settings);
-  log::info("%s has changed: new connections get the new certificate", config().cert.c_str());
 }
 
 void Server::log_sessions() {

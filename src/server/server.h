@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct Startup {
 
   std::unique_ptr<session::AccessLog> access_log;  ///< null: none
   daemon::Notifier notifier;
+  std::optional<std::chrono::microseconds> watchdog;  ///< the service manager's interval
 };
 
 /// The way to the target that the configuration in use has chosen.
