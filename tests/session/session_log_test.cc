@@ -59,7 +59,8 @@ class SessionLogTest : public testing::Test {
 
   void begin() {
     client_ = std::make_shared<Peer>();
-    const Machinery machinery{loop_, dialer_, pool_, scratch_, limits_.get(), &access_log_};
+    const Machinery machinery{loop_,    dialer_,       admission_,  pool_,
+                              scratch_, limits_.get(), &access_log_};
     session_ =
         std::make_unique<Session>(7, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51",
                                   settings_, machinery, [this] { session_.reset(); });
@@ -104,6 +105,7 @@ class SessionLogTest : public testing::Test {
   test::FakeClock clock_;
   io::EventLoop loop_;
   test::FakeDialer dialer_;
+  Admission admission_{[] {}};
   BufferPool pool_;
   std::vector<std::byte> scratch_;
   std::shared_ptr<Settings> settings_;
