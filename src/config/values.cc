@@ -32,6 +32,7 @@ constexpr std::array kExclude = {
     Pair{"target", "unix-target"},
     Pair{"target", "wrap"},
     Pair{"unix-target", "wrap"},
+    Pair{"chroot", "wrap"},  // it would be looked for in there, and rebind.so as well
     Pair{"key-password", "key-password-file"},
     Pair{"ssl-target-insecure", "ssl-target-ca"},
     Pair{"ssl-target-insecure", "ssl-target-pin"},

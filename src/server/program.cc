@@ -161,6 +161,9 @@ Result<int> serve(Startup startup) {
     log::warning("%s", warning.c_str());
   }
   if (logs->use_resolver) logs->use_resolver(&(*server)->resolver());
+  if (const Status status = (*server)->start_program(); !status) {
+    return std::unexpected(status.error());
+  }
   print((*server)->ready_text());  // nobody reading it is no reason not to serve
   if (const Status status = waiting.ready(); !status) return std::unexpected(status.error());
   const int exit_status = (*server)->run();

@@ -25,6 +25,15 @@ constexpr auto kStopTick = seconds(1);
 constexpr std::size_t kLinesAtOnce = 100;
 constexpr auto kLinesEvery = std::chrono::milliseconds(20);
 
+// Of a program behind --, which has not asked for the limit that we have raised for ourselves: beyond
+// 1,024, programs that use select() break.
+constexpr std::uint64_t kProgramDescriptors = 1024;
+
+daemon::WrapMode wrap_mode(const config::Config& config) {
+  if (config.wrap_mode == "ignore") return daemon::WrapMode::Ignore;
+  return config.wrap_mode == "respawn" ? daemon::WrapMode::Respawn : daemon::WrapMode::Exit;
+}
+
 const char* name_of(int signal) {
   switch (signal) {
     case SIGTERM: return "SIGTERM";
@@ -55,7 +64,8 @@ Server::Server(Startup startup)
                [this](int signal) { on_signal(signal); }),
       resolver_(loop_, startup_.in_helper),
       dialer_(loop_, resolver_),
-      target_dialer_(dialer_),
+      wrapped_dialer_(loop_, dialer_),
+      target_dialer_(wrapped_dialer_),
       pool_(kBlockBytes),
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)),
       log_limits_(loop_),
@@ -74,7 +84,7 @@ Server::Server(Startup startup)
                             count(sessions_.size(), "connection").c_str());
                   stop_listening();
                   ending_ = Ending::WithLastSession;
-                  if (sessions_.size() == 0) loop_.stop();
+                  end_if_all_left();
                 }),
       idle_(loop_.timers(), [this] { stop("--idle-timeout"); }),
       stop_tick_(loop_.timers(), [this] { cut_stuck(); }),
@@ -89,11 +99,54 @@ Result<std::unique_ptr<Server>> Server::create(Startup startup) {
 }
 
 Status Server::prepare() {
+  session::Settings services;
+  const Status recording = start_recorder(startup_.config, services);  // before there are keys
+  if (!recording) return recording;
   watch_certificates(startup_.config);
   auto settings = make_settings(startup_.config);
   if (!settings) return std::unexpected(settings.error());
+  (*settings)->recorder = std::move(services.recorder);
   take(std::move(*settings));
   return listen();
+}
+
+// The recorder that `config` asks for: the one there is, if it writes to that file.
+Status Server::start_recorder(const config::Config& config, session::Settings& settings) {
+  if (config.record.empty()) return {};
+  if (settings_ && settings_->recorder && settings_->config.record == config.record) {
+    settings.recorder = settings_->recorder;
+    return {};
+  }
+  auto recorder = session::Recorder::start(loop_, config.record, startup_.in_helper);
+  if (!recorder) return std::unexpected(recorder.error().in("--record"));
+  settings.recorder = std::move(*recorder);
+  return {};
+}
+
+Status Server::start_program() {
+  if (config().wrap.empty()) return {};
+  daemon::WrapOptions options;
+  options.argv = config().wrap;
+  options.mode = wrap_mode(config());
+  options.descriptors = kProgramDescriptors;
+  for (const auto& listener : listeners_) {
+    if (options.old_port == 0) options.old_port = listener->address().port();
+  }
+  if (options.old_port == 0) {
+    return fail(Errc::Usage, "a program behind -- needs a TCP port to listen on");
+  }
+  auto rebind = daemon::find_rebind();
+  if (!rebind) return std::unexpected(rebind.error());
+  options.rebind = std::move(*rebind);
+  program_ = std::make_unique<daemon::WrappedProgram>(
+      loop_, std::move(options), [this](int status) { program_ended(status); });
+  if (const Status status = program_->start(); !status) return status;
+  program_left_ = false;
+  wrapped_dialer_.wrap(program_->target(), [this] { return program_->starting(); });
+  auto settings = std::make_shared<session::Settings>(*settings_);
+  settings->target = program_->target();
+  settings_ = std::move(settings);
+  return {};
 }
 
 Status Server::listen() {
@@ -200,7 +253,7 @@ void Server::session_left() {
 
 void Server::all_left() {
   status_.changed();
-  if (ending_ != Ending::None) return loop_.stop();
+  if (ending_ != Ending::None) return end_if_all_left();
   if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
 }
 
@@ -247,7 +300,12 @@ void Server::reload() {
     failed(next.error());
   } else {
     watch_certificates(*next);
-    if (auto settings = make_settings(*next)) {
+    auto settings = make_settings(*next);
+    Status recording;
+    if (settings) recording = start_recorder(*next, **settings);
+    if (!recording) settings = std::unexpected(recording.error());
+    if (settings) {
+      if (program_) (*settings)->target = program_->target();
       reload_failure_.clear();
       use(std::move(*settings));
     } else {
@@ -276,11 +334,12 @@ void Server::use(std::shared_ptr<const session::Settings> settings) {
 
 void Server::take(std::shared_ptr<const session::Settings> settings) {
   settings_ = std::move(settings);
-  if (!settings_->tls_to_target) return target_dialer_.use(dialer_);
+  if (!settings_->tls_to_target) return target_dialer_.use(wrapped_dialer_);
   if (tls_dialer_) {
     tls_dialer_->use(settings_->tls_to_target);
   } else {
-    tls_dialer_ = std::make_unique<tls::TlsDialer>(loop_, dialer_, settings_->tls_to_target);
+    tls_dialer_ =
+        std::make_unique<tls::TlsDialer>(loop_, wrapped_dialer_, settings_->tls_to_target);
   }
   target_dialer_.use(*tls_dialer_);
 }
@@ -325,10 +384,28 @@ void Server::stop(const std::string& why) {
   lifetime_.cancel();
   idle_.cancel();
   stop_listening();
-  if (sessions_.size() == 0) return loop_.stop();
+  sessions_.shut_down();  // before the program ends: their Close says why
+  if (program_ && !program_left_) {
+    program_->stop(config().drain_timeout, [this] {
+      program_left_ = true;
+      end_if_all_left();
+    });
+  }
   stop_tick_.arm(kStopTick);
   stop_limit_.arm(config().drain_timeout);
-  sessions_.shut_down();
+  end_if_all_left();
+}
+
+void Server::end_if_all_left() {
+  if (sessions_.size() > 0) return;
+  if (program_left_) return loop_.stop();
+  if (ending_ != Ending::Now) stop("the last session has ended");
+}
+
+void Server::program_ended(int status) {
+  if (wrap_mode(config()) != daemon::WrapMode::Exit) return;
+  exit_status_ = status;
+  stop(config().wrap.front() + " has ended");
 }
 
 void Server::cut_stuck() {

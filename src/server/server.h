@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "daemon/systemd.h"
+#include "daemon/wrapped_dialer.h"
+#include "daemon/wrapped_program.h"
 #include "io/event_loop.h"
 #include "io/listener.h"
 #include "io/resolver.h"
@@ -63,6 +65,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  /// Starts the program behind --, if there is one. After privileges were dropped. Errors name it.
+  Status start_program();
+
   /// What to print once it listens: a ready line and a URL to open for each listener.
   [[nodiscard]] std::string ready_text() const;
 
@@ -76,6 +81,7 @@ class Server {
   explicit Server(Startup startup);
   Status prepare();
   Status listen();
+  Status start_recorder(const config::Config& config, session::Settings& settings);
   void accept(UniqueFd fd);
   void on_signal(int signal);
   void reload();
@@ -89,6 +95,8 @@ class Server {
   void log_some_sessions();
   void session_left();
   void all_left();
+  void program_ended(int status);
+  void end_if_all_left();
   void stop_listening();
   void stop(const std::string& why);
   void cut_stuck();
@@ -107,6 +115,7 @@ class Server {
   io::Signals signals_;
   io::Resolver resolver_;
   io::SocketDialer dialer_;
+  daemon::WrappedDialer wrapped_dialer_;        // the same, but for a program that is starting
   std::unique_ptr<tls::TlsDialer> tls_dialer_;  // made when it is needed first
   TargetDialer target_dialer_;
   BufferPool pool_;
@@ -117,6 +126,8 @@ class Server {
   session::Admission admission_;
   session::SessionTable sessions_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::unique_ptr<daemon::WrappedProgram> program_;
+  bool program_left_ = true;  // nothing of it runs any more
   ServiceStatus status_;
   std::unique_ptr<daemon::Watchdog> watchdog_;
   std::string reload_failure_;              // the last reload's, for the status

@@ -61,12 +61,14 @@ Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& co
   return context;
 }
 
-Result<std::shared_ptr<const session::Settings>> make_settings(const config::Config& config) {
+Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& config) {
   auto settings = std::make_shared<session::Settings>();
   settings->config = config;
-  auto target = access::parse_target(config.target);
-  if (!target) return std::unexpected(target.error());
-  settings->target = std::move(*target);
+  if (config.wrap.empty()) {
+    auto target = access::parse_target(config.target);
+    if (!target) return std::unexpected(target.error());
+    settings->target = std::move(*target);
+  }
   if (!config.cert.empty()) {
     auto tls = load_tls(config);
     if (!tls) return std::unexpected(tls.error());

@@ -12,7 +12,7 @@ namespace wsproxy::server {
 /// Does everything that can fail: reads certificates, keys and passwords, opens the web directory,
 /// looks at the target. Warnings go to the log.
 /// Errors name the option, and the file or address.
-Result<std::shared_ptr<const session::Settings>> make_settings(const config::Config& config);
+Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& config);
 
 /// The TLS that we offer; `config.cert` is not empty.
 /// Errors: as above.

@@ -56,7 +56,7 @@ const usageErrors = [
   ['a target port that is no number', ['0', 'localhost:vnc'], /localhost:vnc/],
   ['a bracket left open', ['0', '[::1:5900'], /\[::1:5900/],
   ['an empty Unix target', ['0', 'unix:'], /unix:|Unix socket/],
-  ['a program to wrap, which is yet to come', ['0', '--', 'true'], /--/],
+  ['a program without a name', ['0', '--'], /--/],
   ['a listen port out of range', ['70000', 'localhost:5900'], /70000/],
   ['a listen port that is no number', ['http', 'localhost:5900'], /http/],
   ['IPv6 without brackets to listen on', ['::1:6080', 'localhost:5900'], /::1:6080/],
