@@ -32,12 +32,12 @@ std::string bash_completion() {
   for (const Option& option : options()) {
     if (option.has(kFile) || option.has(kNotYet)) continue;
     const std::string name = "--" + std::string(option.name);
-    names += (names.empty() ? "    " : "\n    ") + name;
+    names.append(names.empty() ? "    " : "\n    ").append(name);
     if (option.is_switch()) continue;
     if (const std::string how = completer(option); !how.empty()) {
-      cases += "    " + name + ") " + how + "; return ;;\n";
+      cases.append("    ").append(name).append(") ").append(how).append("; return ;;\n");
     } else {
-      plain += (plain.empty() ? "" : " | ") + name;
+      plain.append(plain.empty() ? "" : " | ").append(name);
     }
   }
   return "# Completion of wsproxy's options in bash: made by `make man`, do not edit.\n"

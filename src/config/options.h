@@ -32,14 +32,13 @@ enum class Group : std::uint8_t {
 std::string_view heading(Group group);
 
 /// What else a row can be, to be combined with |.
-enum Trait : std::uint8_t {
-  kPlain = 0,
-  kWebsockify = 1,   ///< websockify has it: an ambiguous prefix means it if it is the only such one
-  kSecret = 2,       ///< its value is never shown
-  kCommandLine = 4,  ///< only on the command line
-  kFile = 8,         ///< only in the file
-  kNotYet = 16,      ///< refused
-};
+using Trait = unsigned;
+inline constexpr Trait kPlain = 0;
+inline constexpr Trait kWebsockify = 1;   ///< websockify has it: see parse_arguments() on prefixes
+inline constexpr Trait kSecret = 2;       ///< its value is never shown
+inline constexpr Trait kCommandLine = 4;  ///< only on the command line
+inline constexpr Trait kFile = 8;         ///< only in the file
+inline constexpr Trait kNotYet = 16;      ///< refused
 
 /// Where a value goes; its type says how it is read. A bool is a switch without a value, FileMode is
 /// octal, a vector takes every value given.
@@ -54,9 +53,10 @@ struct Option {
   Member member;
   int min, max;  ///< of a number, both allowed
   Reload reload;
-  unsigned traits;
-  std::string_view help;          ///< a sentence or more, in the words of --help and the man pages
-  std::string_view warning = {};  ///< said to whoever uses it
+  Trait traits;
+  std::string_view help;  ///< a sentence or more, in the words of --help and the man pages
+  /// Said to whoever uses it. Rows may leave it out, which g++ takes for a mistake without the = {}.
+  std::string_view warning = {};  // NOLINT(readability-redundant-member-init)
 
   [[nodiscard]] bool has(Trait trait) const { return (traits & trait) != 0; }
   [[nodiscard]] bool is_switch() const { return value.empty(); }

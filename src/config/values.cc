@@ -36,6 +36,7 @@ constexpr std::array kExclude = {
     Pair{"key-password", "key-password-file"},
     Pair{"ssl-target-insecure", "ssl-target-ca"},
     Pair{"ssl-target-insecure", "ssl-target-pin"},
+    Pair{"ssl-target-pin", "ssl-target-ca"},
     Pair{"daemon", "foreground"},
 };
 

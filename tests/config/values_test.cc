@@ -175,6 +175,8 @@ TEST(Combinations, ThatContradictThemselvesAreRefused) {
             "--ssl-target-insecure and --ssl-target-ca exclude each other");
   EXPECT_EQ(option_error({"--ssl-target", "--ssl-target-insecure", "--ssl-target-pin=f"}),
             "--ssl-target-insecure and --ssl-target-pin exclude each other");
+  EXPECT_EQ(option_error({"--ssl-target", "--ssl-target-pin=p", "--ssl-target-ca=f"}),
+            "--ssl-target-pin and --ssl-target-ca exclude each other");
   EXPECT_EQ(option_error({"-Df"}), "--daemon and --foreground exclude each other");
   EXPECT_EQ(usage_error({"1", "--target=t:1", "--unix-target=/t"}),
             "--target and --unix-target exclude each other");
