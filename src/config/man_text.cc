@@ -20,10 +20,27 @@ std::string escape(std::string_view text) {
   return out;
 }
 
-// mdoc wants every sentence on a line of its own.
+// mdoc wants every sentence on a line of its own, and no line over 80 bytes.
 std::string sentences(std::string_view text) {
-  std::string out = escape(text) + ".";
-  for (auto at = out.find(". "); at != std::string::npos; at = out.find(". ", at)) out[++at] = '\n';
+  constexpr std::size_t kColumns = 80;
+  const std::string escaped = escape(text) + ". ";
+  std::string out;
+  std::size_t column = 0;
+  for (std::size_t at = 0; at < escaped.size();) {
+    const std::string word = escaped.substr(at, escaped.find(' ', at) - at);
+    at += word.size() + 1;
+    const bool begins = column == 0 || out.ends_with('.');
+    if (begins || column + 1 + word.size() > kColumns) {
+      if (column > 0) out += '\n';
+      if (word.starts_with('.') || word.starts_with('\'')) out += "\\&";  // it is no macro
+      column = 0;
+    } else {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += word.size();
+  }
   return out + "\n";
 }
 

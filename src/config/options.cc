@@ -91,7 +91,7 @@ constexpr std::array kOptions = {
            "Ping a client that has been quiet for this long, and hang up when it does not answer; 0 for never"},
     Option{Sessions, "drain-timeout", 0, "SECONDS", &Config::drain_timeout, 1, 3600, Reload::NewSessions, kPlain,
            "When one side has closed, let what it had sent reach the other for at most this long "
-           "without progress"},
+           "without progress; after SIGTERM for no longer in all"},
     Option{Sessions, "run-once", 0, "", &Config::run_once, 0, 0, Reload::Restart, kWebsockify,
            "Exit when the first session has ended"},
     Option{Sessions, "timeout", 0, "SECONDS", &Config::timeout, 0, kYears, Reload::Restart, kWebsockify,

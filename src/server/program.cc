@@ -49,11 +49,12 @@ void fill_standard_descriptors() {
   }
 }
 
-int report(const Error& error) {
+int report(const Error& error, const std::string& program = "wsproxy") {
   std::fprintf(stderr, "wsproxy: %s\n", log::printable(error.message()).c_str());
   if (error.code == Errc::Config) return kConfig;
   if (error.code != Errc::Usage) return kFailure;
-  std::fprintf(stderr, "Usage: %s\nTry 'wsproxy --help'.\n", config::usage_line().c_str());
+  std::fprintf(stderr, "Usage: %s\nTry '%s --help'.\n", config::usage_line(program).c_str(),
+               program.c_str());
   return kUsage;
 }
 
@@ -208,9 +209,10 @@ int run_program(int argc, const char* const* argv) {
     for (const std::string& argument : *arguments) pointers.push_back(argument.c_str());
     return start->within([&] { return load(pointers, sockets_passed, limit); });
   };
+  const std::string program = config::program_name(all.empty() ? nullptr : all[0]);
   auto config = reread();
-  if (!config) return report(config.error());
-  if (config->help) return print(config::help_text());
+  if (!config) return report(config.error(), program);
+  if (config->help) return print(config::help_text(program));
   if (config->version) return print(std::string("wsproxy ") + kVersion + "\n");
   if (config->dump_config) return print(config::dump_config(*config));
   if (config->check) return check(*config);
