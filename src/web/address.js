@@ -5,8 +5,11 @@
 
 /** @typedef {import('./settings.js').Settings} Settings */
 
-/** Removed from the address bar as soon as they are read. */
-const SECRETS = new Set(['password', 'token']);
+/**
+ * Names that say "secret", of parameters of the page and of those inside `path`: what belongs
+ * to them leaves the address bar as soon as it is read, and is never stored.
+ */
+const SECRET = /token|passw|pwd|secret|ticket|jwt|credential|api[-_]?key|auth/i;
 
 /**
  * Splits `a=1&b=2`. Not URLSearchParams: that reads `+` as a blank, and passwords contain it.
@@ -25,12 +28,48 @@ export function parseParameters(part) {
 }
 
 /**
- * The same part without the secrets in it; every other byte stays as it was.
+ * The same part without the secrets in it; every other byte stays as it was, but a `path` that
+ * had one is encoded anew.
  * @param {string} part with its leading `?` or `#`, or empty
  * @returns {string}
  */
 export function withoutSecrets(part) {
-  return keepPieces(part, (piece) => (SECRETS.has(nameOf(piece)) ? null : piece));
+  return keepPieces(part, (piece) => {
+    const name = nameOf(piece);
+    if (SECRET.test(name)) return null;
+    if (name !== 'path') return piece;
+    const path = decode(piece.slice(piece.indexOf('=') + 1));
+    const shown = publicPath(path);
+    return shown === path ? piece : `path=${encodeURIComponent(shown)}`;
+  });
+}
+
+/**
+ * A `path` as it may be shown and stored: without the secrets in its query.
+ * @param {string} path
+ * @returns {string}
+ */
+export function publicPath(path) {
+  return splitPath(path, (piece) => !SECRET.test(nameOf(piece)));
+}
+
+/**
+ * What the user typed as `path`, with the secrets of the one before unless it has its own: they
+ * are not shown, so nobody took them away.
+ * @param {string} typed
+ * @param {string} before
+ * @returns {string}
+ */
+export function pathWithSecrets(typed, before) {
+  if (publicPath(typed) !== typed) return typed;
+  const secrets = splitPath(before, (piece) => SECRET.test(nameOf(piece))).replace(/^[^?#]*[?#]?/, '');
+  if (secrets === '') return typed;
+  return typed + (typed.includes('?') ? '&' : '?') + secrets;
+}
+
+/** @param {URL} channel @returns {boolean} whether a WebSocket's address has a secret to show */
+export function hasSecret(channel) {
+  return withoutSecrets(channel.search) !== channel.search;
 }
 
 /**
@@ -46,21 +85,14 @@ export function hideSecrets(location, history) {
 }
 
 /**
- * A link to what the page shows, for somebody else: without password, user name and token,
- * the one inside `path` included.
+ * A link to what the page shows, for somebody else: without secrets, and without the user name.
  * @param {Pick<Location, 'origin' | 'pathname' | 'search' | 'hash'>} location
  * @returns {string}
  */
 export function shareableLink(location) {
-  /** @param {string} piece */
-  const clean = (piece) => {
-    const name = nameOf(piece);
-    if (SECRETS.has(name) || name === 'username') return null;
-    if (name !== 'path') return piece;
-    const [path, query = ''] = decode(piece.slice(piece.indexOf('=') + 1)).split('?', 2);
-    return `path=${encodeURIComponent(path + withoutSecrets(query && `?${query}`))}`;
-  };
-  return location.origin + location.pathname + keepPieces(location.search, clean) + keepPieces(location.hash, clean);
+  /** @param {string} part */
+  const clean = (part) => keepPieces(withoutSecrets(part), (piece) => (nameOf(piece) === 'username' ? null : piece));
+  return location.origin + location.pathname + clean(location.search) + clean(location.hash);
 }
 
 /**
@@ -98,6 +130,16 @@ function keepPieces(part, keep) {
   if (part === '') return '';
   const rest = part.slice(1).split('&').map(keep).filter((piece) => piece !== null).join('&');
   return rest === '' ? '' : part[0] + rest;
+}
+
+/**
+ * @param {string} path
+ * @param {(piece: string) => boolean} keep of the pieces of its query (or fragment, which nobody is sent)
+ */
+function splitPath(path, keep) {
+  const cut = path.search(/[?#]/);
+  if (cut < 0) return path;
+  return path.slice(0, cut) + keepPieces(path.slice(cut), (piece) => (keep(piece) ? piece : null));
 }
 
 /** @param {string} piece @returns {string} */

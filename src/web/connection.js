@@ -3,6 +3,7 @@
  * end. A connection is used once; connecting again makes another one.
  */
 
+import { hasSecret } from './address.js';
 import { setLogging } from './library.js';
 import { Meter } from './meter.js';
 import { loadSessionClass } from './session.js';
@@ -57,7 +58,7 @@ export class Connection {
   constructor(screen, url, settings, credentials, listener) {
     this.#listener = listener;
     this.#facts = {
-      by: null, host: url.host, probe: null, opened: false, connected: false, close: null, security: null,
+      by: null, host: url.host, secret: hasSecret(url), probe: null, opened: false, connected: false, close: null, security: null,
       credentials: Object.keys(credentials), failure: '', start: null,
     };
     void this.#start(screen, url, settings, credentials);

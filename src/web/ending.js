@@ -9,6 +9,7 @@ import { text } from './messages.js';
  * @typedef {object} Facts
  * @property {'user' | 'cancelled' | 'identity' | null} by the user's part in it
  * @property {string} host the proxy's host and port
+ * @property {boolean} secret the WebSocket's address had a token or the like
  * @property {number | null} probe the proxy's HTTP status for the same address, where asked
  * @property {boolean} opened the WebSocket did open
  * @property {boolean} connected the desktop was shown
@@ -37,6 +38,9 @@ const CALM = new Set(['user', 'cancelled', 'server', 'shutdown', 'admin']);
 /** Ends after which another attempt would do the same, or harm. */
 const FINAL = new Set(['user', 'cancelled', 'identity', 'password', 'signin', 'tooMany', 'types', 'insecure',
   'browser', 'address', 'blocked', 'notAllowed', 'refusedByProxy', 'admin']);
+
+/** Ends that a token could have avoided; the page forgets it when it is reloaded. */
+const WANTS_SECRET = new Set(['notAllowed', 'refusedByProxy']);
 
 /** The proxy may take this long to say that it is there. */
 const PROBE_TIMEOUT_MS = 3000;
@@ -80,7 +84,7 @@ export function explain(facts, browser) {
     title: words('title'),
     what: words('text'),
     reason: reason.trim(),
-    advice: words('advice'),
+    advice: WANTS_SECRET.has(kind) && !facts.secret ? text('end.openAgain') : words('advice'),
     retry: !FINAL.has(kind),
     forget: kind === 'password' || kind === 'signin',
   };

@@ -6,7 +6,7 @@
  *   server's log), the link's query, what the user chose here before, defaults.json, TABLE.
  */
 
-import { parseParameters } from './address.js';
+import { parseParameters, pathWithSecrets, publicPath } from './address.js';
 
 /** @typedef {'off' | 'scale' | 'remote'} ResizeMode */
 /** @typedef {'left' | 'right' | 'top' | 'bottom'} Side */
@@ -14,7 +14,7 @@ import { parseParameters } from './address.js';
 /**
  * @typedef {object} Settings
  * @property {boolean} autoconnect connect on load
- * @property {string} path where the WebSocket is, relative to the page; may carry a query
+ * @property {string} path where the WebSocket is, relative to the page; may carry a query, with secrets in it
  * @property {string} host another host than the page's; then `path` is below its root
  * @property {number} port only with `host`; 0 is the scheme's own
  * @property {boolean} encrypt only with `host`
@@ -137,15 +137,21 @@ export class SettingsStore {
   change(name, value) {
     const read = TABLE[name][0](value);
     if (read === undefined || this.fixed.has(name)) return;
-    Object.assign(this.values, { [name]: read });
+    const isPath = name === 'path';
+    Object.assign(this.values, { [name]: isPath ? pathWithSecrets(value, this.values.path) : read });
     if (!NEVER_STORED.has(name)) {
       try {
-        this.#storage?.setItem(STORAGE_PREFIX + name, value);
+        this.#storage?.setItem(STORAGE_PREFIX + name, isPath ? publicPath(value) : value);
       } catch {
         // Full, or forbidden by the browser: the choice then lasts as long as the page.
       }
     }
     for (const listener of this.#listeners) listener(name);
+  }
+
+  /** @param {keyof Settings} name @returns {string} its value as anybody may see it */
+  shown(name) {
+    return name === 'path' ? publicPath(this.values.path) : String(this.values[name]);
   }
 
   /** @param {string} name @returns {string | undefined} */

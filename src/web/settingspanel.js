@@ -105,10 +105,10 @@ export class SettingsPanel {
     }
     const input = make('input', { type: row.kind, id, autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' });
     if (row.max) Object.assign(input, { min: '0', max: String(row.max), step: '1' });
-    input.value = String(value);
+    input.value = this.#store.shown(row.name);
     input.addEventListener('change', () => {
       this.#store.change(row.name, input.value.trim());
-      input.value = String(this.#store.values[row.name]);
+      input.value = this.#store.shown(row.name);
     });
     if (row.kind !== 'range') return make('label', { class: 'field' }, label, input);
     const shown = make('output', { for: id }, String(value));

@@ -138,10 +138,12 @@ export class Viewer {
     let url;
     try {
       url = channelUrl(this.#store.values, window.location.href);
-    } catch (error) {
+    } catch {
+      // What the browser says may quote the address with the secrets in it.
+      const address = `${this.#store.values.host} ${this.#store.shown('path')}`.trim();
       return this.#end({
-        by: null, host: '', probe: null, opened: false, connected: false, close: null, security: null,
-        credentials: [], failure: error instanceof Error ? error.message : String(error), start: 'address',
+        by: null, host: '', secret: false, probe: null, opened: false, connected: false, close: null, security: null,
+        credentials: [], failure: address, start: 'address',
       });
     }
     const { host } = url;

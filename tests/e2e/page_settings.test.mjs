@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import test from 'node:test';
-import { channelUrl, hideSecrets, parseParameters, shareableLink, withoutSecrets } from '../../src/web/address.js';
+import { channelUrl, hasSecret, hideSecrets, parseParameters, pathWithSecrets, publicPath, shareableLink, withoutSecrets } from '../../src/web/address.js';
 import { explain, probeProxy } from '../../src/web/ending.js';
 import { chooseLanguage, languages } from '../../src/web/messages.js';
 import { fetchFiles, SettingsStore } from '../../src/web/settings.js';
@@ -224,7 +224,11 @@ test('what makes no WebSocket address throws', () => {
 
 for (const [before, after] of [
   ['', ''], ['?', ''], ['?a=1', '?a=1'], ['?password=x', ''], ['?a=1&password=x&b=%2f+', '?a=1&b=%2f+'], ['#token=x', ''], ['#a&token&b', '#a&b'],
-  ['?pass%77ord=x&a', '?a'], ['?passwords=1', '?passwords=1'], ['?password=x&password=y', ''], ['?path=w%3Ftoken%3Dt', '?path=w%3Ftoken%3Dt'],
+  ['?pass%77ord=x&a', '?a'], ['?access_token=1&API-Key=2&apikey=3', ''], ['?password=x&password=y', ''], ['?username=u&host=h', '?username=u&host=h'],
+  ['?path=w%3Ftoken%3Dt', '?path=w'], ['?path=w?token=t', '?path=w'], ['#path=w?token=t', '#path=w'], ['?path=%77%3f%74oken%3dt', '?path=w'], ['?p%61th=w?token=t', '?path=w'],
+  ['?path=w%3Fa%3D1%26token%3Dt%26b%3D2&c', '?path=w%3Fa%3D1%26b%3D2&c'], ['?path=w%3fa%3d1', '?path=w%3fa%3d1'], ['?path=?token=t', '?path='], ['?path=w%23token%3Dt', '?path=w'],
+  ['?path=w%3FvncTicket%3Dt%26Password%3Dp%26client_secret%3Ds%26jwt%3Dj', '?path=w'], ['?path=token', '?path=token'], ['?path=a%3Fb%3Fpassword%3Dx', '?path=a'],
+  ['?path=%zz?token=t', '?path=%25zz'],
 ]) {
   test(`without its secrets ${JSON.stringify(before)} is ${JSON.stringify(after)}`, () => assert.equal(withoutSecrets(before), after));
 }
@@ -235,7 +239,28 @@ test('the address bar is rewritten only when there is a secret in it', () => {
   hideSecrets(new URL('http://h/p/vnc.html?a=1#b=2'), history);
   assert.deepEqual(written, []);
   hideSecrets(new URL('http://h/p/vnc.html?a=1&token=t#password=x&b=2'), history);
-  assert.deepEqual(written, [[7, '', '/p/vnc.html?a=1#b=2']]);
+  hideSecrets(new URL('http://h/?path=w?token=t'), history);
+  assert.deepEqual(written, [[7, '', '/p/vnc.html?a=1#b=2'], [7, '', '/?path=w']]);
+});
+
+test('a secret inside path is in the WebSocket\'s address, is neither shown nor stored, and outlives a change of path', () => {
+  const stored = storage();
+  const store = storeAt('?path=ws%3Fa%3D1%26token%3Dsesame', { stored });
+  const channel = () => channelUrl(store.values, 'http://proxy.test/');
+  assert.equal(channel().href, 'ws://proxy.test/ws?a=1&token=sesame');
+  assert.ok(hasSecret(channel()));
+  assert.equal(store.shown('path'), 'ws?a=1');
+  for (const [typed, address, shown] of [
+    ['other', 'other?token=sesame', 'other'], ['x?b=2', 'x?b=2&token=sesame', 'x?b=2'], ['y?token=mine', 'y?token=mine', 'y'], ['z', 'z?token=mine', 'z'],
+  ]) {
+    store.change('path', typed);
+    assert.equal(channel().href, `ws://proxy.test/${address}`);
+    assert.equal(store.shown('path'), shown);
+    assert.deepEqual([...stored.kept], [['wsproxy.path', shown]]);
+  }
+  assert.equal(pathWithSecrets('new', 'old?a=1'), 'new');
+  assert.equal(publicPath('ws?x=1'), 'ws?x=1');
+  assert.equal(hasSecret(new URL('ws://proxy.test/ws?a=1')), false);
 });
 
 test('a link to hand on has no password, no user name, no token, nor the one inside path', () => {
@@ -248,7 +273,7 @@ test('a link to hand on has no password, no user name, no token, nor the one ins
 });
 
 const facts = {
-  by: null, host: 'proxy.test', probe: null, opened: false, connected: false, close: null, security: null, credentials: [], failure: '', start: null,
+  by: null, host: 'proxy.test', secret: true, probe: null, opened: false, connected: false, close: null, security: null, credentials: [], failure: '', start: null,
 };
 const closed = (code, reason = '') => ({ opened: true, close: { code, reason } });
 const refused = (status, reason, more) => ({ opened: true, security: { status, reason }, ...more });
@@ -301,6 +326,15 @@ for (const [what, given, kind, { retry = false, forget = false, tone = 'problem'
     if (reason) assert.equal(ending.reason, reason);
   });
 }
+
+test('a refusal without a token says to open the link again', () => {
+  for (const given of [closed(1008, 'no token'), { close: { code: 1006, reason: '' }, probe: 403 }]) {
+    const advice = (secret) => explain({ ...facts, ...given, secret }, { online: true, secure: true }).advice;
+    assert.match(advice(false), /Open that link again/);
+    assert.doesNotMatch(advice(true), /Open that link again/);
+  }
+  assert.doesNotMatch(explain({ ...facts, ...closed(1013), secret: false }, { online: true, secure: true }).advice, /link/);
+});
 
 test('no two kinds of end read the same', () => {
   const english = tables.en;

@@ -129,6 +129,8 @@ export default {
   'end.notAllowed.title': 'Nicht erlaubt',
   'end.notAllowed.text': 'Der Proxy erlaubt diese Verbindung nicht.',
   'end.notAllowed.advice': 'Fragen Sie Ihre Administration, oder bitten Sie um einen neuen Link.',
+  'end.openAgain':
+    'Der Link, den Sie bekommen haben, enthielt vielleicht ein Token; nach dem Neuladen der Seite ist es weg. Öffnen Sie den Link noch einmal, oder fragen Sie Ihre Administration.',
   'end.busy.title': 'Später erneut versuchen',
   'end.busy.text': 'Der Proxy kann die Verbindung gerade nicht annehmen.',
   'end.busy.advice': 'Verbinden Sie in einem Moment erneut.',

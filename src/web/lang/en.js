@@ -134,6 +134,8 @@ export default {
   'end.notAllowed.title': 'Not allowed',
   'end.notAllowed.text': 'The proxy does not allow this connection.',
   'end.notAllowed.advice': 'Ask your administrator, or for a new link.',
+  'end.openAgain':
+    'The link you were given may have had a token, which is gone once the page is reloaded. Open that link again, or ask your administrator.',
   'end.busy.title': 'Try again later',
   'end.busy.text': 'The proxy cannot take the connection just now.',
   'end.busy.advice': 'Connect again in a moment.',

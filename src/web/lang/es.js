@@ -129,6 +129,8 @@ export default {
   'end.notAllowed.title': 'No permitido',
   'end.notAllowed.text': 'El proxy no permite esta conexión.',
   'end.notAllowed.advice': 'Pregunte a su administrador o pida un enlace nuevo.',
+  'end.openAgain':
+    'El enlace que recibió quizá llevaba un token, que se olvida al recargar la página. Abra de nuevo ese enlace o pregunte a su administrador.',
   'end.busy.title': 'Inténtelo más tarde',
   'end.busy.text': 'El proxy no puede atender la conexión en este momento.',
   'end.busy.advice': 'Conecte de nuevo en un momento.',

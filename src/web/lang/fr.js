@@ -129,6 +129,8 @@ export default {
   'end.notAllowed.title': 'Non autorisé',
   'end.notAllowed.text': 'Le proxy n’autorise pas cette connexion.',
   'end.notAllowed.advice': 'Adressez-vous à votre administrateur, ou demandez un nouveau lien.',
+  'end.openAgain':
+    'Le lien que vous avez reçu contenait peut-être un jeton, oublié quand la page est rechargée. Ouvrez de nouveau ce lien ou adressez-vous à votre administrateur.',
   'end.busy.title': 'Réessayez plus tard',
   'end.busy.text': 'Le proxy ne peut pas prendre la connexion pour le moment.',
   'end.busy.advice': 'Reconnectez-vous dans un instant.',

@@ -128,6 +128,7 @@ export default {
   'end.notAllowed.title': '許可されていません',
   'end.notAllowed.text': 'プロキシがこの接続を許可していません。',
   'end.notAllowed.advice': '管理者に確認するか、新しいリンクを依頼してください。',
+  'end.openAgain': '受け取ったリンクにトークンが含まれていた場合、ページを再読み込みするとトークンは失われます。そのリンクをもう一度開くか、管理者に確認してください。',
   'end.busy.title': '後でもう一度お試しください',
   'end.busy.text': 'プロキシは今、接続を受け付けられません。',
   'end.busy.advice': '少し待って再接続してください。',

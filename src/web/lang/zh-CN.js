@@ -124,6 +124,7 @@ export default {
   'end.notAllowed.title': '不允许',
   'end.notAllowed.text': '代理不允许此连接。',
   'end.notAllowed.advice': '请询问管理员，或索取新链接。',
+  'end.openAgain': '您收到的链接可能带有令牌，页面重新加载后令牌会丢失。请再次打开该链接，或询问管理员。',
   'end.busy.title': '请稍后再试',
   'end.busy.text': '代理目前无法接受连接。',
   'end.busy.advice': '请稍候重新连接。',

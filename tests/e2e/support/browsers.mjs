@@ -47,6 +47,10 @@ export async function launchChromium(t) {
           await session.send('Input.dispatchKeyEvent', { type: 'keyUp', key, code });
           await session.detach();
         },
+        entries: async () => {
+          const session = await context.newCDPSession(page);
+          return (await session.send('Page.getNavigationHistory')).entries.map(({ url }) => url);
+        },
         download: async (act) => {
           const [download] = await Promise.all([page.waitForEvent('download'), act()]);
           return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
@@ -101,7 +105,7 @@ export async function launchFirefox(t) {
 
 /** A page of either browser. `.problems` collects what its console calls an error and requests to other hosts. */
 class Page {
-  /** `driver`: what each does its own way: end, fill, resize(size), key(character, code), download(act). */
+  /** `driver`: what each does its own way: end, fill, resize(size), key(character, code), download(act); `entries`, of its history, only Chromium gives. */
   static async open(page, url, driver) {
     const self = Object.assign(new Page(), driver);
     self.page = page;

@@ -106,11 +106,13 @@ export async function startClosingProxy(t, code, reason) {
 }
 
 /**
- * A web server that shows the proxy's pages below `prefix` and nowhere else; `refuse` is its answer to WebSockets, and
- * requests with the method `silence` get none. `.silenced` counts these.
+ * A web server that shows the proxy's pages below `prefix` and nowhere else; `refuse` is its answer to WebSockets (or
+ * gives one for each address), and requests with the method `silence` get none. `.silenced` counts these, `.upgrades`
+ * are the addresses of the WebSockets.
  */
 export async function startReverseProxy(t, port, prefix, { refuse, silence } = {}) {
   const outside = [];
+  const upgrades = [];
   let silenced = 0;
   const forward = (request, answer) => {
     if (!request.url.startsWith(prefix)) outside.push(request.url);
@@ -125,7 +127,9 @@ export async function startReverseProxy(t, port, prefix, { refuse, silence } = {
   });
   server.on('upgrade', (request, socket) => {
     socket.on('error', () => {});
-    if (refuse) return socket.end(`HTTP/1.1 ${refuse}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+    upgrades.push(request.url);
+    const refusal = typeof refuse === 'function' ? refuse(request.url) : refuse;
+    if (refusal) return socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
     forward(request, (to) => to.on('upgrade', (answer, upstream, first) => {
       const lines = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}\r\n`);
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`);
@@ -134,7 +138,7 @@ export async function startReverseProxy(t, port, prefix, { refuse, silence } = {
       upstream.pipe(socket).pipe(upstream);
     })).end();
   });
-  return { port: await listen(t, server), outside, silenced: () => silenced };
+  return { port: await listen(t, server), outside, upgrades, silenced: () => silenced };
 }
 
 /** Any web server: the files of a folder, but for those named in `silent`, to which it never gives an answer. */
