@@ -147,10 +147,10 @@ TEST_F(WrappedProgramTest, HandsDownNoDescriptorNoSignalMaskAndItsLimit) {
   sigaddset(&set, SIGTERM);
   ::sigprocmask(SIG_BLOCK, &set, &before);
   const auto pipe_before = ::signal(SIGPIPE, SIG_IGN);
-  const Status status =
-      start({"/bin/sh", "-c",
-             "{ ls -l /proc/self/fd; grep Sig /proc/self/status; ulimit -Sn; } >\"$1\"", "sh", out_},
-            WrapMode::Exit, 123);
+  const Status status = start(
+      {"/bin/sh", "-c", "{ ls -l /proc/self/fd; grep Sig /proc/self/status; ulimit -Sn; } >\"$1\"",
+       "sh", out_},
+      WrapMode::Exit, 123);
   ::signal(SIGPIPE, pipe_before);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   ::close(leak);
