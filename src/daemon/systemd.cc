@@ -110,6 +110,7 @@ Result<Notifier> Notifier::from_environment() {
     return fail(Errc::Io, "cannot reach the service manager at " + name, errno);
   }
   notifier.socket_ = std::move(socket);
+  notifier.address_ = name;
   notifier.first_pid_ = ::getpid();
   return notifier;
 }
@@ -128,6 +129,10 @@ void Notifier::reloading() {
 void Notifier::stopping() { send("STOPPING=1"); }
 void Notifier::status(std::string_view text) { send("STATUS=" + one_line(text)); }
 void Notifier::alive() { send("WATCHDOG=1"); }
+
+void Notifier::main_process(pid_t pid) {
+  send("MAINPID=" + std::to_string(pid) + "\nWATCHDOG=1");
+}
 
 void Notifier::extend_timeout(std::chrono::microseconds more) {
   send("EXTEND_TIMEOUT_USEC=" + std::to_string(more.count()));

@@ -56,10 +56,17 @@ class Notifier {
   void extend_timeout(std::chrono::microseconds more);
   void alive();
 
+  /// Another process of the service is the main one from now on, and is alive.
+  void main_process(pid_t pid);
+
+  /// NOTIFY_SOCKET, for that process.
+  [[nodiscard]] const std::string& address() const { return address_; }
+
  private:
   void send(const std::string& message);
 
   UniqueFd socket_;
+  std::string address_;
   pid_t first_pid_ = -1;
   bool failed_ = false;  // was said already, and nothing got through since
 };

@@ -130,6 +130,11 @@ void Listener::stop() {
   socket_.reset();
 }
 
+void Listener::leave() {
+  file_.release();
+  stop();
+}
+
 void Listener::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn && socket_; ++i) {
     UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));

@@ -27,6 +27,10 @@ class Listener {
   void start();
   /// Closes the socket: new connections are refused.
   void stop();
+  /// Closes our descriptor of the socket, which somebody else goes on with: its file stays.
+  void leave();
+  /// To hand over; -1 when it is closed.
+  [[nodiscard]] int fd() const { return socket_.get(); }
 
   [[nodiscard]] SocketAddress address() const { return local_address(socket_.get()); }
 

@@ -2,10 +2,12 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,12 @@ void fill_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
   }
+}
+
+// Before an upgrade replaces the file: afterwards the link's text ends in " (deleted)".
+std::string own_path() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).string();
 }
 
 int report(const Error& error, const std::string& program = "wsproxy") {
@@ -195,8 +203,14 @@ int run_program(int argc, const char* const* argv) {
   const Arguments given = all.subspan(all.empty() ? 0 : 1);
   fill_standard_descriptors();
   daemon::pass_on_no_descriptors();
+  std::string path = own_path();
   auto sockets = daemon::passed_sockets();
   if (!sockets) return report(sockets.error());
+  auto predecessor = daemon::Predecessor::from_environment();
+  if (!predecessor) return report(predecessor.error());
+  for (daemon::InheritedSocket& socket : predecessor->sockets()) {
+    if (socket.listen == "systemd") sockets->push_back({std::move(socket.fd), socket.name});
+  }
   const bool sockets_passed = !sockets->empty();
   const auto descriptors = daemon::raise_descriptor_limit();
   if (!descriptors) return report(descriptors.error());
@@ -221,6 +235,10 @@ int run_program(int argc, const char* const* argv) {
   Startup startup;
   startup.config = std::move(*config);
   startup.sockets = std::move(*sockets);
+  startup.predecessor = std::move(*predecessor);
+  startup.program = std::move(path);
+  startup.arguments.emplace_back(all.empty() ? "wsproxy" : all[0]);
+  startup.arguments.insert(startup.arguments.end(), arguments->begin(), arguments->end());
   startup.reread = std::move(reread);
   if (auto notifier = daemon::Notifier::from_environment()) {
     startup.notifier = std::move(*notifier);

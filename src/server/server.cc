@@ -40,6 +40,7 @@ const char* name_of(int signal) {
     case SIGINT: return "SIGINT";
     case SIGHUP: return "SIGHUP";
     case SIGUSR1: return "SIGUSR1";
+    case SIGUSR2: return "SIGUSR2";
     case SIGQUIT: return "SIGQUIT";
   }
   return "signal";
@@ -60,7 +61,7 @@ std::string count(std::size_t n, const std::string& what) {
 Server::Server(Startup startup)
     : startup_(std::move(startup)),
       loop_(clock_),
-      signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGQUIT},
+      signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT},
                [this](int signal) { on_signal(signal); }),
       resolver_(loop_, startup_.in_helper),
       dialer_(loop_, resolver_),
@@ -69,7 +70,7 @@ Server::Server(Startup startup)
       pool_(kBlockBytes),
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)),
       log_limits_(loop_),
-      admission_([this] { session_left(); }),
+      admission_([this] { session_left(); }, [this] { status_.changed(); }),
       sessions_(
           {loop_, target_dialer_, admission_, pool_, MutableBytes(scratch_.get(), kBlockBytes),
            &log_limits_, startup_.access_log.get()},
@@ -162,39 +163,65 @@ Status Server::listen() {
 }
 
 Status Server::listen_on(const std::string& where) {
+  if (listen_on_inherited(where)) return {};
   const auto address = config::parse_listen_address(where);
   if (!address) return std::unexpected(address.error());
   switch (address->kind) {
     case config::ListenAddress::Kind::Tcp: {
       auto sockets = io::listen_on(address->tcp);
       if (!sockets) return std::unexpected(sockets.error());
-      for (UniqueFd& socket : *sockets) add_listener(std::move(socket));
+      for (UniqueFd& socket : *sockets) add_listener(std::move(socket), where);
       return {};
     }
     case config::ListenAddress::Kind::Unix: {
       auto listener = io::listen_on_unix(address->path, config().unix_listen_mode.bits);
       if (!listener) return std::unexpected(listener.error());
-      add_listener(std::move(listener->socket), std::move(listener->file));
+      add_listener(std::move(listener->socket), where, std::move(listener->file));
       return {};
     }
     case config::ListenAddress::Kind::Descriptor: {
       auto socket = io::adopt_listener(address->fd);
       if (!socket) return std::unexpected(socket.error());
-      add_listener(std::move(*socket));
+      add_listener(std::move(*socket), where);
       return {};
     }
     case config::ListenAddress::Kind::Systemd:
       if (startup_.sockets.empty()) {
         return fail(Errc::NotFound, "--listen systemd: the service manager has passed no sockets");
       }
-      for (daemon::PassedSocket& socket : startup_.sockets) add_listener(std::move(socket.fd));
+      for (daemon::PassedSocket& socket : startup_.sockets) {
+        add_listener(std::move(socket.fd), where, {}, socket.name);
+      }
       startup_.sockets.clear();
       return {};
   }
   return {};
 }
 
-void Server::add_listener(UniqueFd socket, io::SocketFile file) {
+// A predecessor's, and the file of a Unix socket with it: its name is ours to remove from now on.
+bool Server::listen_on_inherited(const std::string& where) {
+  bool found = false;
+  for (daemon::InheritedSocket& socket : startup_.predecessor.sockets()) {
+    if (!socket.fd || socket.listen != where) continue;
+    io::SocketFile file;
+    const auto address = config::parse_listen_address(where);
+    if (address && address->kind == config::ListenAddress::Kind::Unix) {
+      auto owned = io::SocketFile::own(address->path);
+      if (owned) {
+        file = std::move(*owned);
+      } else {
+        log::warning("%s", owned.error().message().c_str());
+      }
+    }
+    add_listener(std::move(socket.fd), where, std::move(file));
+    found = true;
+  }
+  return found;
+}
+
+void Server::add_listener(UniqueFd socket, const std::string& where, io::SocketFile file,
+                          const std::string& name) {
+  handed_.push_back({.fd = socket.get(), .listen = where, .name = name});
   listeners_.push_back(std::make_unique<io::Listener>(
       loop_, std::move(socket), [this](UniqueFd fd) { accept(std::move(fd)); }, std::move(file)));
 }
@@ -227,6 +254,7 @@ int Server::run() {
   for (const auto& listener : listeners_) listener->start();
   if (config().timeout > seconds(0)) lifetime_.arm(config().timeout);
   if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
+  startup_.predecessor.take_over();  // before the service manager is told anything
   if (startup_.watchdog) {
     watchdog_ = std::make_unique<daemon::Watchdog>(loop_, startup_.notifier, *startup_.watchdog);
   }
@@ -278,6 +306,7 @@ void Server::on_signal(int signal) {
       if (startup_.access_log) startup_.access_log->reopen();
       log::info("SIGUSR1: log files opened again");
       return;
+    case SIGUSR2: return hand_over();
     case SIGQUIT: return log_sessions();
     default:
       if (ending_ == Ending::Now) {  // asked twice
@@ -351,6 +380,62 @@ void Server::renew_certificates() {
   auto settings = std::make_shared<session::Settings>(*settings_);
   settings->tls = std::move(renewed);
   settings_ = std::move(settings);
+}
+
+// --- a successor ---
+
+// Only systemd takes another process for the main one; supervisord or an init script would see us end, and
+// start a second one.
+std::string Server::why_not_hand_over() const {
+  if (ending_ != Ending::None) return "this process is ending";
+  if (successor_) return "that is under way";
+  if (!startup_.notifier.active()) return "no service manager would know of the new process";
+  if (config().daemon) return "--daemon would start it in the background";
+  if (!config().pid_file.empty()) return "--pid-file names this process";
+  if (!config().chroot.empty()) return "from inside a chroot no program can be started";
+  if (!config().wrap.empty()) return "the program behind -- belongs to this process";
+  return {};
+}
+
+void Server::hand_over() {
+  if (const std::string why = why_not_hand_over(); !why.empty()) {
+    log::error("SIGUSR2: no hand-over: %s", why.c_str());
+    return;
+  }
+  daemon::SuccessorOptions options;
+  options.program = startup_.program;
+  options.arguments = startup_.arguments;
+  options.sockets = handed_;
+  options.environment = {{"NOTIFY_SOCKET", startup_.notifier.address()}};
+  if (startup_.watchdog) {
+    options.environment.emplace_back("WATCHDOG_USEC", std::to_string(startup_.watchdog->count()));
+  }
+  auto started = daemon::Successor::start(
+      loop_, options, [this](const Result<pid_t>& successor) { handed_over(successor); });
+  if (!started) return handed_over(std::unexpected(started.error()));
+  successor_ = std::move(*started);
+  log::info("SIGUSR2: starting %s to hand over to", startup_.program.c_str());
+}
+
+void Server::handed_over(const Result<pid_t>& successor) {
+  if (!successor) {
+    log::error("no hand-over, this process goes on: %s", successor.error().message().c_str());
+    successor_.reset();
+    return;
+  }
+  startup_.notifier.main_process(*successor);
+  successor_->confirm();
+  successor_.reset();
+  // The service manager would take what we say for the successor's.
+  watchdog_.reset();
+  startup_.notifier = {};
+  log::info("handed over to process %d; this one ends with its last session of %s",
+            static_cast<int>(*successor), count(admission_.present(), "session").c_str());
+  for (const auto& listener : listeners_) listener->leave();
+  lifetime_.cancel();
+  idle_.cancel();
+  if (ending_ == Ending::None) ending_ = Ending::WithLastSession;
+  if (sessions_.size() == 0) loop_.stop();
 }
 
 void Server::log_sessions() {

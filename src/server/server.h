@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "daemon/successor.h"
 #include "daemon/systemd.h"
 #include "daemon/wrapped_dialer.h"
 #include "daemon/wrapped_program.h"
@@ -40,6 +41,10 @@ struct Startup {
   std::unique_ptr<session::AccessLog> access_log;  ///< null: none
   daemon::Notifier notifier;
   std::optional<std::chrono::microseconds> watchdog;  ///< the service manager's interval
+
+  daemon::Predecessor predecessor;     ///< whose sockets we go on with
+  std::string program;                 ///< the path that we were started from, for a successor
+  std::vector<std::string> arguments;  ///< with argv[0], for the same
 };
 
 /// The way to the target that the configuration in use has chosen.
@@ -90,7 +95,12 @@ class Server {
   void take(std::shared_ptr<const session::Settings> settings);
   void use(std::shared_ptr<const session::Settings> settings);
   Status listen_on(const std::string& where);
-  void add_listener(UniqueFd socket, io::SocketFile file = {});
+  bool listen_on_inherited(const std::string& where);
+  void add_listener(UniqueFd socket, const std::string& where, io::SocketFile file = {},
+                    const std::string& name = {});
+  void hand_over();
+  void handed_over(const Result<pid_t>& successor);
+  [[nodiscard]] std::string why_not_hand_over() const;
   void log_sessions();
   void log_some_sessions();
   void session_left();
@@ -128,6 +138,8 @@ class Server {
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unique_ptr<daemon::WrappedProgram> program_;
   bool program_left_ = true;  // nothing of it runs any more
+  std::vector<daemon::SocketToHand> handed_;  // what a successor gets, for each listener
+  std::unique_ptr<daemon::Successor> successor_;
   ServiceStatus status_;
   std::unique_ptr<daemon::Watchdog> watchdog_;
   std::string reload_failure_;              // the last reload's, for the status

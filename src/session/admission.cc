@@ -6,6 +6,7 @@ Admission::Place Admission::admit(std::size_t most, bool once) {
   if ((most > 0 && present_ >= most) || (once && admitted_ > 0)) return {};
   ++present_;
   ++admitted_;
+  on_admitted_();
   return Place(*this);
 }
 

@@ -9,8 +9,11 @@ namespace wsproxy::session {
 
 class Admission {
  public:
-  /// `on_left` is called, from a session's destructor, each time a WebSocket has ended.
-  explicit Admission(std::move_only_function<void()> on_left) : on_left_(std::move(on_left)) {}
+  /// `on_left` is called, from a session's destructor, each time a WebSocket has ended, `on_admitted`
+  /// each time one was let in.
+  explicit Admission(
+      std::move_only_function<void()> on_left, std::move_only_function<void()> on_admitted = [] {})
+      : on_left_(std::move(on_left)), on_admitted_(std::move(on_admitted)) {}
   Admission(const Admission&) = delete;
   Admission& operator=(const Admission&) = delete;
 
@@ -45,6 +48,7 @@ class Admission {
   void leave();
 
   std::move_only_function<void()> on_left_;
+  std::move_only_function<void()> on_admitted_;
   std::size_t present_ = 0;
   std::size_t admitted_ = 0;
 };

@@ -27,6 +27,16 @@ TEST(Admission, RefusesOverTheLimitAndAdmitsWhenAPlaceIsFreeAgain) {
   EXPECT_TRUE(admission.admit(2, false));
 }
 
+TEST(Admission, TellsOfEachThatIsLetInWhenItIsCounted) {
+  std::vector<std::size_t> told;
+  Admission* self = nullptr;
+  Admission admission([] {}, [&] { told.push_back(self->present()); });
+  self = &admission;
+  const auto first = admission.admit(1, false);
+  EXPECT_FALSE(admission.admit(1, false));
+  EXPECT_EQ(told, std::vector<std::size_t>{1});
+}
+
 TEST(Admission, ALimitLoweredLaterCountsThoseWhoAreIn) {
   Admission admission([] {});
   const auto a = admission.admit(3, false);
