@@ -130,9 +130,7 @@ void Notifier::stopping() { send("STOPPING=1"); }
 void Notifier::status(std::string_view text) { send("STATUS=" + one_line(text)); }
 void Notifier::alive() { send("WATCHDOG=1"); }
 
-void Notifier::main_process(pid_t pid) {
-  send("MAINPID=" + std::to_string(pid) + "\nWATCHDOG=1");
-}
+void Notifier::main_process(pid_t pid) { send("MAINPID=" + std::to_string(pid) + "\nWATCHDOG=1"); }
 
 void Notifier::extend_timeout(std::chrono::microseconds more) {
   send("EXTEND_TIMEOUT_USEC=" + std::to_string(more.count()));

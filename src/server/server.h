@@ -137,7 +137,7 @@ class Server {
   session::SessionTable sessions_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unique_ptr<daemon::WrappedProgram> program_;
-  bool program_left_ = true;  // nothing of it runs any more
+  bool program_left_ = true;                  // nothing of it runs any more
   std::vector<daemon::SocketToHand> handed_;  // what a successor gets, for each listener
   std::unique_ptr<daemon::Successor> successor_;
   ServiceStatus status_;
