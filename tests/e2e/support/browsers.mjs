@@ -17,6 +17,21 @@ export const chromiumArgs = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 
+/** Gives what `make` makes, and has it make the next one meanwhile. */
+function ahead(make) {
+  const begin = () => {
+    const made = make();
+    made.catch(() => {}); // the browser ends while it is made
+    return made;
+  };
+  let next = begin();
+  return () => {
+    const now = next;
+    next = begin();
+    return now;
+  };
+}
+
 /** A Chromium that ends with `t`. `.open(url)` gives a Page in a context of its own. */
 export async function launchChromium(t) {
   const { chromium } = await import('playwright-core');
@@ -29,13 +44,20 @@ export async function launchChromium(t) {
     chromiumSandbox: false,
   });
   scopeOf(t).add(() => browser.close());
+  const blank = async ({ size = viewport, touch = false, dark = false, locale = 'en-US' }) => {
+    const context = await browser.newContext({
+      viewport: size, hasTouch: touch, isMobile: touch, colorScheme: dark ? 'dark' : 'light', locale, ignoreHTTPSErrors: true,
+    });
+    return { context, page: await context.newPage() };
+  };
+  // A third of a second each, which a test need not wait for.
+  const plain = ahead(() => blank({}));
   return {
     name: 'Chromium',
-    async open(url, { size = viewport, touch = false, dark = false, locale = 'en-US' } = {}) {
-      const context = await browser.newContext({
-        viewport: size, hasTouch: touch, isMobile: touch, colorScheme: dark ? 'dark' : 'light', locale, ignoreHTTPSErrors: true,
-      });
-      const page = await context.newPage();
+    async open(url, { size, ...look } = {}) {
+      const isPlain = Object.keys(look).length === 0;
+      const { context, page } = await (isPlain ? plain() : blank({ size, ...look }));
+      if (isPlain && size) await page.setViewportSize(size);
       return Page.open(page, url, {
         end: () => context.close(),
         fill: (selector, text) => page.fill(selector, text),

@@ -16,7 +16,7 @@ const spoiled = Buffer.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 10, 0, 10, 0, 0, 0, 7, 0
  * A server with one grey picture. One signs in by name and password (VeNCrypt's Plain) when `plain` has these, by the
  * password of `ra2` behind a key to be approved (RA2ne), or not at all; `.fingerprint` is that key's.
  * `.seen` is what the viewer told it: `shared`, `repeater`, `signin` (name and password), `keys` (number and whether
- * down), `encodings`, `power` (xvp). `.ring()` rings its bell, `.spoil()` sends a picture that cannot
+ * down), `encodings`, `power` (xvp). `.ring(text)` rings its bell, then says that the text was copied, `.spoil()` sends a picture that cannot
  * be unpacked.
  */
 export async function startRfbServer(t, { name = 'Grey machine', width = 640, height = 480, power = true, repeater = false, plain, ra2 } = {}) {
@@ -85,7 +85,7 @@ export async function startRfbServer(t, { name = 'Grey machine', width = 640, he
     last = Object.assign(new Reader(socket, { timeout: 600_000 }), { write: (bytes) => writeAll(socket, bytes) });
     serve(last).catch(() => {}); // the viewer has gone
   });
-  return { port: server.port, seen, fingerprint: identity?.fingerprint, ring: () => last.write(Buffer.from([2])), spoil: () => last.write(spoiled) };
+  return { port: server.port, seen, fingerprint: identity?.fingerprint, ring: (text) => last.write(Buffer.concat([Buffer.from([2, 3, 0, 0, 0, 0, 0, 0, text.length]), Buffer.from(text)])), spoil: () => last.write(spoiled) };
 }
 
 /** A proxy that greets like a VNC server and closes with this code and reason. `.urls` are those asked for. */
