@@ -56,6 +56,10 @@ export class Container {
     const last = () => self.child.output.split('\n').slice(-20).join('\n');
     self.leader = await until('the first process of the container', () => ended || self.#findLeader(), { last });
     assert.ok(!ended, `the container ended at once:\n${last()}`);
+    // It outlives systemd-nspawn, which a test that is cut short kills.
+    process.on('exit', () => {
+      if (!ended && existsSync(`/proc/${self.leader}`)) process.kill(self.leader, 'SIGKILL');
+    });
     scopeOf(t).add(async () => {
       // All of its processes end with its first.
       if (!ended) process.kill(self.leader, 'SIGKILL');
