@@ -158,6 +158,10 @@ class Combiner {
       if (is_set(all_.config, first) && is_set(all_.config, second))
         return blame(second, shown(first) + " and " + shown(second) + " exclude each other");
     }
+    if (all_.config.daemon && all_.config.access_log == "-") {
+      return blame("access-log", shown("access-log") + " - and " + shown("daemon") +
+                                     " exclude each other: a daemon has no standard output");
+    }
     for (const auto& [option, needed] : kNeeds) {
       if (is_set(all_.config, option) && !is_set(all_.config, needed)) {
         const bool dashes = shown(option).starts_with('-');

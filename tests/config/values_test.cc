@@ -178,6 +178,8 @@ TEST(Combinations, ThatContradictThemselvesAreRefused) {
   EXPECT_EQ(option_error({"--ssl-target", "--ssl-target-pin=p", "--ssl-target-ca=f"}),
             "--ssl-target-pin and --ssl-target-ca exclude each other");
   EXPECT_EQ(option_error({"-Df"}), "--daemon and --foreground exclude each other");
+  EXPECT_EQ(option_error({"-D", "--access-log=-"}),
+            "--access-log - and --daemon exclude each other: a daemon has no standard output");
   EXPECT_EQ(usage_error({"1", "--target=t:1", "--unix-target=/t"}),
             "--target and --unix-target exclude each other");
   EXPECT_EQ(usage_error({"1", "--target=t:1", "--", "cmd"}),
@@ -190,6 +192,9 @@ TEST(Combinations, InTheFileAreBlamedOnItsLine) {
   EXPECT_EQ(file_error("key = k\n"), "w.conf:1: key needs cert");
   EXPECT_EQ(file_error("web = d\nkey-password = p\nkey-password-file = f\n"),
             "w.conf:3: key-password and key-password-file exclude each other");
+  EXPECT_EQ(
+      file_error("daemon = yes\naccess-log = -\n"),
+      "w.conf:2: access-log - and daemon exclude each other: a daemon has no standard output");
   EXPECT_EQ(file_error("wrap = cmd\n"), "w.conf:1: target and wrap exclude each other");
 }
 
