@@ -9,11 +9,16 @@
 namespace wsproxy::io {
 namespace {
 
-UniqueFd open_signals(std::initializer_list<int> signals) {
+sigset_t block(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : signals) sigaddset(&set, signal);
   CHECK(::sigprocmask(SIG_BLOCK, &set, nullptr) == 0);
+  return set;
+}
+
+UniqueFd open_signals(std::initializer_list<int> signals) {
+  const sigset_t set = block(signals);
   CHECK(::signal(SIGPIPE, SIG_IGN) != SIG_ERR);
   UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   CHECK(fd);
@@ -21,6 +26,8 @@ UniqueFd open_signals(std::initializer_list<int> signals) {
 }
 
 }  // namespace
+
+void hold_signals(std::initializer_list<int> signals) { block(signals); }
 
 Signals::Signals(EventLoop& loop, std::initializer_list<int> signals,
                  std::move_only_function<void(int)> on_signal)

@@ -9,6 +9,10 @@
 
 namespace wsproxy::io {
 
+/// Keeps the signals until a Signals of the same ones takes them, in place of what they do by default:
+/// for the start, when there is no loop yet.
+void hold_signals(std::initializer_list<int> signals);
+
 /// Blocks the signals for the whole process and reports each one from the loop. SIGPIPE is ignored
 /// along the way: a write to a closed socket is an error of that write.
 class Signals {

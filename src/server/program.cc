@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +23,8 @@
 #include "daemon/pid_file.h"
 #include "daemon/privileges.h"
 #include "daemon/systemd.h"
+#include "io/resolver.h"
+#include "io/signals.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/version.h"
@@ -66,22 +70,43 @@ int report(const Error& error, const std::string& program = "wsproxy") {
   return kUsage;
 }
 
-// Where relative paths start, also for a reload after the daemon has gone to "/".
+// Where relative paths start, also for a reload after the daemon has gone to "/". A path and no
+// descriptor, which would be a way out of a chroot.
 class StartDirectory {
  public:
-  StartDirectory() : directory_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+  StartDirectory() : path_(std::filesystem::current_path(ignored_)) {}
 
   template <typename Work>
   auto within(Work work) const {
-    const UniqueFd now(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    const bool moved = directory_ && now && ::fchdir(directory_.get()) == 0;
+    std::error_code error;
+    const auto now = std::filesystem::current_path(error);
+    const bool moved = !error && now != path_ && ::chdir(path_.c_str()) == 0;
     auto result = work();
-    if (moved) (void)!::fchdir(now.get());
+    if (moved) (void)!::chdir(now.c_str());
     return result;
   }
 
+  // The paths of `config` as they are for a process that has left.
+  void make_absolute(config::Config& config) const {
+    for (std::string config::Config::* member :
+         {&config::Config::cert, &config::Config::key, &config::Config::key_password_file,
+          &config::Config::cafile, &config::Config::ssl_target_ca, &config::Config::ssl_target_cert,
+          &config::Config::ssl_target_key, &config::Config::web}) {
+      config.*member = absolute(config.*member);
+    }
+    constexpr std::string_view kUnix = "unix:";
+    if (config.target.starts_with(kUnix)) {
+      config.target = std::string(kUnix) + absolute(config.target.substr(kUnix.size()));
+    }
+  }
+
  private:
-  UniqueFd directory_;
+  [[nodiscard]] std::string absolute(const std::string& path) const {
+    return path.empty() || path_.empty() ? path : (path_ / path).string();
+  }
+
+  std::error_code ignored_;
+  std::filesystem::path path_;
 };
 
 // The configuration with the limits that hold on this machine.
@@ -105,6 +130,22 @@ daemon::LogOptions log_options(const config::Config& config) {
   options.access_file = config.access_log;
   return options;
 }
+
+// A log has the server's resolver, and never after it is gone.
+class ResolverLoan {
+ public:
+  ResolverLoan(std::function<void(io::Resolver*)>& use, io::Resolver& resolver) : use_(use) {
+    if (use_) use_(&resolver);
+  }
+  ~ResolverLoan() {
+    if (use_) use_(nullptr);
+  }
+  ResolverLoan(const ResolverLoan&) = delete;
+  ResolverLoan& operator=(const ResolverLoan&) = delete;
+
+ private:
+  std::function<void(io::Resolver*)>& use_;
+};
 
 // From the configuration to the end. What goes wrong is said by the caller, on the standard error that a
 // process waiting for the daemon shares with it.
@@ -145,6 +186,8 @@ Result<int> serve(Startup startup) {
   if (identity) options.owner = daemon::FileOwner{identity->uid, identity->gid};
   auto logs = daemon::open_log_sinks(options);
   if (!logs) return std::unexpected(logs.error());
+  log::set_sinks(std::move(logs->sinks));
+  log::set_level(log_level(config));
   if (logs->access) {
     const auto format = config.access_format == "json" ? session::AccessLog::Format::Json
                                                        : session::AccessLog::Format::Combined;
@@ -163,21 +206,17 @@ Result<int> serve(Startup startup) {
     return std::unexpected(status.error());
   }
 
-  log::set_sinks(std::move(logs->sinks));
-  log::set_level(log_level(config));
   for (const std::string& warning : config.warnings) log::warning("%s", warning.c_str());
   if (const std::string warning = daemon::root_warning(); !warning.empty()) {
     log::warning("%s", warning.c_str());
   }
-  if (logs->use_resolver) logs->use_resolver(&(*server)->resolver());
+  const ResolverLoan loan(logs->use_resolver, (*server)->resolver());
   if (const Status status = (*server)->start_program(); !status) {
     return std::unexpected(status.error());
   }
   print((*server)->ready_text());  // nobody reading it is no reason not to serve
   if (const Status status = waiting.ready(); !status) return std::unexpected(status.error());
-  const int exit_status = (*server)->run();
-  if (logs->use_resolver) logs->use_resolver(nullptr);
-  return exit_status;
+  return (*server)->run();
 }
 
 // --check: all that a start would look at, but nothing is opened that a running daemon has open.
@@ -189,6 +228,9 @@ int check(const config::Config& config) {
   if (const auto settings = make_settings(config); !settings) return report(settings.error());
   if (const Status addresses = check_addresses(config); !addresses) {
     return report(addresses.error());
+  }
+  if (const Status directories = check_directories(config); !directories) {
+    return report(directories.error());
   }
   for (const std::string& warning : config.warnings) {
     std::fprintf(stderr, "wsproxy: %s\n", log::printable(warning).c_str());
@@ -202,6 +244,8 @@ int run_program(int argc, const char* const* argv) {
   const std::span all(argv, static_cast<std::size_t>(argc));
   const Arguments given = all.subspan(all.empty() ? 0 : 1);
   fill_standard_descriptors();
+  // they wait for the loop: whoever starts us may ask for a reload at once, which would end us
+  io::hold_signals({SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT});
   daemon::pass_on_no_descriptors();
   std::string path = own_path();
   auto sockets = daemon::passed_sockets();
@@ -221,7 +265,9 @@ int run_program(int argc, const char* const* argv) {
                  start = std::make_shared<const StartDirectory>()] {
     std::vector<const char*> pointers;
     for (const std::string& argument : *arguments) pointers.push_back(argument.c_str());
-    return start->within([&] { return load(pointers, sockets_passed, limit); });
+    auto config = start->within([&] { return load(pointers, sockets_passed, limit); });
+    if (config && config->daemon) start->make_absolute(*config);
+    return config;
   };
   const std::string program = config::program_name(all.empty() ? nullptr : all[0]);
   auto config = reread();

@@ -1,5 +1,6 @@
 #include "server/settings.h"
 
+#include <array>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -112,8 +113,8 @@ Status check_addresses(const config::Config& config) {
         break;
       }
       case config::ListenAddress::Kind::Unix: {
-        const auto directory = std::filesystem::absolute(address->path).parent_path();
         std::error_code error;
+        const auto directory = std::filesystem::absolute(address->path, error).parent_path();
         if (!std::filesystem::is_directory(directory, error)) {
           return fail(Errc::NotFound,
                       "cannot listen on " + text + ": there is no directory " + directory.string());
@@ -122,6 +123,29 @@ Status check_addresses(const config::Config& config) {
       }
       case config::ListenAddress::Kind::Descriptor:
       case config::ListenAddress::Kind::Systemd: break;  // the service manager's affair
+    }
+  }
+  return {};
+}
+
+Status check_directories(const config::Config& config) {
+  namespace fs = std::filesystem;
+  const std::string access_log = config.access_log == "-" ? std::string() : config.access_log;
+  using Wanted = std::pair<const char*, fs::path>;
+  const std::array<Wanted, 5> wanted = {
+      Wanted{"--pid-file", config.pid_file},
+      {"--log-file", config.log_file},
+      {"--access-log", access_log},
+      {"--record", config.record},
+      {"--chroot", config.chroot.empty() ? fs::path() : fs::path(config.chroot) / "."},
+  };
+  for (const auto& [option, file] : wanted) {
+    if (file.empty()) continue;
+    std::error_code error;
+    const fs::path directory = fs::absolute(file, error).parent_path();
+    if (!fs::is_directory(directory, error)) {
+      return fail(Errc::NotFound,
+                  std::string(option) + ": there is no directory " + directory.string());
     }
   }
   return {};

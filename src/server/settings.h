@@ -25,4 +25,8 @@ log::Level log_level(const config::Config& config);
 /// machine's, directories of Unix sockets must exist. Whether a port is free is not asked.
 Status check_addresses(const config::Config& config);
 
+/// Looks whether there are the directories of the files that are written, and the one to chroot into.
+/// Errors name the option and the directory.
+Status check_directories(const config::Config& config);
+
 }  // namespace wsproxy::server

@@ -45,6 +45,18 @@ TEST(Signals, AreReportedFromTheLoop) {
   EXPECT_EQ(seen, (std::vector{SIGUSR1, SIGUSR2}));
 }
 
+TEST(Signals, ThatWereHeldBackAreReportedThen) {
+  const KeptSignals kept;
+  hold_signals({SIGUSR1});
+  ::kill(::getpid(), SIGUSR1);  // would end us
+  const test::FakeClock clock;
+  EventLoop loop(clock);
+  std::vector<int> seen;
+  const Signals signals(loop, {SIGUSR1}, [&](int signal) { seen.push_back(signal); });
+  loop.turn(std::chrono::seconds(10));
+  EXPECT_EQ(seen, std::vector{SIGUSR1});
+}
+
 TEST(Signals, IgnoreSigpipe) {
   const KeptSignals kept;
   const test::FakeClock clock;
