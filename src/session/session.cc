@@ -171,7 +171,7 @@ Step Session::respond() {
   if (result.kind == IoResult::Kind::Again) return Step::Wait;
   if (!result.is_ok()) return end(describe(result));
   end_access();
-  if (!opening.reply->keep_alive()) return enter(Phase::Linger);
+  if (!opening.reply->keep_alive() || last_reply_) return enter(Phase::Linger);
   const auto used = static_cast<std::ptrdiff_t>(opening.scanner.head_bytes());
   opening.received.erase(opening.received.begin(), opening.received.begin() + used);
   opening.scanner = http::HeadScanner();
@@ -219,8 +219,9 @@ Step Session::upgrade() {
   relay_->take_early(Bytes(opening.received).subspan(opening.scanner.head_bytes()));
   opening_.reset();
   const config::Config& config = settings_->config;
-  dial_ = machinery_.dialer.dial(settings_->target, {config.lookup_timeout, config.connect_timeout},
-                                 [this] { advance(); });
+  io::Dialer& dialer = settings_->dialer ? *settings_->dialer : machinery_.dialer;
+  dial_ = dialer.dial(settings_->target, {config.lookup_timeout, config.connect_timeout},
+                      [this] { advance(); });
   return enter(Phase::Connect);
 }
 
@@ -283,7 +284,7 @@ Step Session::enter(Phase next) {         // the only place phase_ changes, but 
     case Phase::Connect:
     case Phase::Relay: arm_for(next); break;
     case Phase::Drain:
-      drain_moved();  // from here on it counts
+      moved_since(drain_mark_);  // from here on it counts
       arm_for(next);
       break;
     case Phase::Linger:
@@ -328,12 +329,12 @@ void Session::out_of_time() {
       break;
     case Phase::Connect: ending_ = "gave up connecting"; break;
     case Phase::Drain:
-      if (drain_moved()) return arm_for(Phase::Drain);
+      if (moved_since(drain_mark_)) return arm_for(Phase::Drain);
       ending_ = "gave up on what was still under way";
       break;
     case Phase::Linger:
       // a slow reader of a long reply: closing now would cut what the kernel still holds for it
-      if (drain_moved()) return arm_for(Phase::Linger);
+      if (moved_since(drain_mark_)) return arm_for(Phase::Linger);
       break;
     case Phase::Relay: return keep_alive();
     case Phase::Sniff:
@@ -357,18 +358,18 @@ void Session::keep_alive() {
   advance();
 }
 
-// True if what is still on its way out has moved since this was last asked.
-bool Session::drain_moved() {
-  DrainMark mark;
-  if (phase_ == Phase::Drain) mark.written = relay_->drained();
-  if (phase_ == Phase::Respond) mark.written = opening_->reply->progress();
+// True if what is still on its way out has moved since `mark`, which is now.
+bool Session::moved_since(DrainMark& mark) const {
+  DrainMark now;
+  if (phase_ == Phase::Drain) now.written = relay_->drained();
+  if (phase_ == Phase::Respond) now.written = opening_->reply->progress();
   if (!relay_ || phase_ == Phase::Linger || !relay_->close_sent() || relay_->waits_for_close()) {
-    mark.unacknowledged = io::unacknowledged_bytes(client_->fd());
+    now.unacknowledged = io::unacknowledged_bytes(client_->fd());
   } else if (target_) {
-    mark.unacknowledged = io::unacknowledged_bytes(target_->fd());
+    now.unacknowledged = io::unacknowledged_bytes(target_->fd());
   }
-  const DrainMark before = std::exchange(drain_mark_, mark);
-  return mark.written != before.written || mark.unacknowledged < before.unacknowledged;
+  const DrainMark before = std::exchange(mark, now);
+  return now.written != before.written || now.unacknowledged < before.unacknowledged;
 }
 
 Step Session::reply_with(web::Reply reply) {
@@ -426,14 +427,18 @@ void Session::shut_down() {
     case Phase::Connect:
       relay_->close(CloseReason::ShuttingDown, "");
       give_up_dialling();
+      advance();
       break;
     case Phase::Relay:
-    case Phase::Drain: relay_->close(CloseReason::ShuttingDown, ""); break;
-    case Phase::Respond:
+    case Phase::Drain:
+      relay_->close(CloseReason::ShuttingDown, "");
+      advance();
+      break;
+    case Phase::Respond: last_reply_ = true; break;
     case Phase::Linger:
-    case Phase::Closed: return;
+    case Phase::Closed: break;
   }
-  advance();
+  if (phase_ != Phase::Closed) moved_since(stop_mark_);  // from here on it counts
 }
 
 void Session::cut() {

@@ -55,8 +55,9 @@ class Session {
   /// Ends it at once, with its line in the log.
   void cut();
 
-  /// True if, since this was last asked, something of what is under way at the end has moved.
-  bool is_moving() { return drain_moved(); }
+  /// True if, since this was last asked or shut_down() called, something of what is under way at the end has
+  /// moved.
+  bool is_moving() { return moved_since(stop_mark_); }
 
   /// Who, in which phase, since when, with whom and how much: a line for the operator.
   [[nodiscard]] std::string summary() const;
@@ -106,7 +107,7 @@ class Session {
   void finish();
   void out_of_time();
   void keep_alive();
-  bool drain_moved();
+  bool moved_since(DrainMark& mark) const;
   void update_interest();
   void arm_for(Phase phase);
   void log_end();
@@ -125,9 +126,11 @@ class Session {
   bool client_ready_ = true;  // a read may give something: also at the very start
   bool target_ready_ = false;
   bool secure_ = false;              // client_ is a TlsStream
+  bool last_reply_ = false;          // the daemon stops: no further request is read
   bool session_logged_ = false;      // the opening line is out, so a closing one is due
   std::uint64_t progress_seen_ = 0;  // of the reply
-  DrainMark drain_mark_;
+  DrainMark drain_mark_;             // for the deadline
+  DrainMark stop_mark_;              // for who stops us, who asks more often
   Keepalive keepalive_;
   SteadyTime began_;
   std::unique_ptr<PendingAccess> access_;  // of the request that is being answered

@@ -9,7 +9,8 @@ void SessionTable::begin(std::unique_ptr<io::Stream> client, std::string peer,
   const std::uint64_t id = next_id_++;
   auto session = std::make_unique<Session>(id, std::move(client), std::move(peer),
                                            std::move(settings), machinery_, [this, id] {
-                                             sessions_.erase(id);
+                                             // out of the table before it ends: its end may walk it
+                                             sessions_.extract(id);
                                              if (sessions_.empty()) on_empty_();
                                            });
   Session& begun = *session;

@@ -20,11 +20,11 @@ namespace wsproxy::session {
 struct Settings {
   config::Config config;
   io::Endpoint target;
-  std::shared_ptr<const tls::TlsContext> tls;  ///< null: no TLS
-  std::shared_ptr<const tls::ClientContext>
-      tls_to_target;                          ///< null: the target is spoken to plainly
-  std::shared_ptr<const web::StaticDir> web;  ///< null: the built-in page
-  std::shared_ptr<Recorder> recorder;         ///< null: sessions are not recorded
+  std::shared_ptr<const tls::TlsContext> tls;               ///< null: no TLS
+  std::shared_ptr<const tls::ClientContext> tls_to_target;  ///< null: it is spoken to plainly
+  std::shared_ptr<io::Dialer> dialer;                       ///< that does so; null: the machinery's
+  std::shared_ptr<const web::StaticDir> web;                ///< null: the built-in page
+  std::shared_ptr<Recorder> recorder;                       ///< null: sessions are not recorded
 };
 
 class AccessLog;

@@ -616,6 +616,23 @@ TEST_F(SessionTest, ShuttingDownSays1001) {
   EXPECT_EQ(session_, nullptr);
 }
 
+TEST_F(SessionTest, WhoStopsItAsksOftenAndDoesNotShortenItsDeadlineBySo) {
+  open_relay();
+  target_->keeps_rest = true;
+  target_->write_room = 1;
+  receive(frame(ws::Opcode::Binary, "last words") + close_frame(1000));
+  ASSERT_EQ(session_->phase(), Phase::Drain);
+  session_->shut_down();
+  EXPECT_FALSE(session_->is_moving());
+  target_->write_room = 1;
+  poke();
+  EXPECT_TRUE(session_->is_moving());
+  EXPECT_FALSE(session_->is_moving());
+  pass(settings_->config.drain_timeout);
+  ASSERT_TRUE(session_) << "a byte has left since it began to drain";
+  EXPECT_EQ(session_->phase(), Phase::Drain);
+}
+
 TEST_F(SessionTest, AClientThatNeverAnswersACloseIsDroppedInBoundedTime) {
   open_relay();
   target_->eof = true;
