@@ -341,4 +341,17 @@ std::vector<Change> describe_changes(const Config& before, const Config& after) 
   return changes;
 }
 
+std::vector<std::string_view> keep_until_restart(const Config& before, Config& after) {
+  std::vector<std::string_view> kept;
+  // a program or a target: whoever replaces one by the other changes both
+  if (before.wrap != after.wrap) after.target = before.target;
+  for (const auto& [name, reload] : describe_changes(before, after)) {
+    const Option& option = option_named(name);
+    if (reload != Reload::Restart || option.has(kCommandLine)) continue;
+    copy(option, before, after);
+    kept.push_back(name);
+  }
+  return kept;
+}
+
 }  // namespace wsproxy::config

@@ -91,4 +91,9 @@ struct Change {
 /// The options whose values differ, in the table's order. Values are not told, some are secret.
 std::vector<Change> describe_changes(const Config& before, const Config& after);
 
+/// For a reload: `after` gets what `before` has for every option that only a restart changes, and the
+/// target as well when what relays to it is such an option (`wrap`). The options that would have changed,
+/// in the table's order.
+std::vector<std::string_view> keep_until_restart(const Config& before, Config& after);
+
 }  // namespace wsproxy::config

@@ -66,15 +66,9 @@ Server::Server(Startup startup)
       resolver_(loop_, startup_.in_helper),
       dialer_(loop_, resolver_),
       wrapped_dialer_(loop_, dialer_),
-      target_dialer_(wrapped_dialer_),
       pool_(kBlockBytes),
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)),
       log_limits_(loop_),
-      admission_([this] { session_left(); }, [this] { status_.changed(); }),
-      sessions_(
-          {loop_, target_dialer_, admission_, pool_, MutableBytes(scratch_.get(), kBlockBytes),
-           &log_limits_, startup_.access_log.get()},
-          [this] { all_left(); }),
       status_(
           loop_, [this] { return status_text(); },
           [this](const std::string& text) { startup_.notifier.status(text); }),
@@ -89,9 +83,16 @@ Server::Server(Startup startup)
                 }),
       idle_(loop_.timers(), [this] { stop("--idle-timeout"); }),
       stop_tick_(loop_.timers(), [this] { cut_stuck(); }),
-      stop_limit_(loop_.timers(), [this] { stop_now(); }) {}
+      stop_limit_(loop_.timers(), [this] { stop_now(); }),
+      admission_([this] { session_left(); }, [this] { status_.changed(); }),
+      sessions_(
+          {loop_, wrapped_dialer_, admission_, pool_, MutableBytes(scratch_.get(), kBlockBytes),
+           &log_limits_, startup_.access_log.get()},
+          [this] { all_left(); }) {}
 
-Server::~Server() = default;
+Server::~Server() {
+  ending_ = Ending::Now;  // the end of a session asks for nothing any more
+}
 
 Result<std::unique_ptr<Server>> Server::create(Startup startup) {
   std::unique_ptr<Server> server(new Server(std::move(startup)));
@@ -100,28 +101,19 @@ Result<std::unique_ptr<Server>> Server::create(Startup startup) {
 }
 
 Status Server::prepare() {
-  session::Settings services;
-  const Status recording = start_recorder(startup_.config, services);  // before there are keys
-  if (!recording) return recording;
-  watch_certificates(startup_.config);
+  std::shared_ptr<session::Recorder> recorder;
+  if (const std::string& file = startup_.config.record; !file.empty()) {
+    auto started =
+        session::Recorder::start(loop_, file, startup_.in_helper);  // before there are keys
+    if (!started) return std::unexpected(started.error().in("--record"));
+    recorder = std::move(*started);
+  }
+  certificates_ = watch_of(startup_.config);
   auto settings = make_settings(startup_.config);
   if (!settings) return std::unexpected(settings.error());
-  (*settings)->recorder = std::move(services.recorder);
+  (*settings)->recorder = std::move(recorder);
   take(std::move(*settings));
   return listen();
-}
-
-// The recorder that `config` asks for: the one there is, if it writes to that file.
-Status Server::start_recorder(const config::Config& config, session::Settings& settings) {
-  if (config.record.empty()) return {};
-  if (settings_ && settings_->recorder && settings_->config.record == config.record) {
-    settings.recorder = settings_->recorder;
-    return {};
-  }
-  auto recorder = session::Recorder::start(loop_, config.record, startup_.in_helper);
-  if (!recorder) return std::unexpected(recorder.error().in("--record"));
-  settings.recorder = std::move(*recorder);
-  return {};
 }
 
 Status Server::start_program() {
@@ -227,15 +219,14 @@ void Server::add_listener(UniqueFd socket, const std::string& where, io::SocketF
 }
 
 // The files are looked at before they are read, so that no change falls in between.
-void Server::watch_certificates(const config::Config& config) {
-  certificates_.reset();
-  if (config.cert.empty()) return;
+std::unique_ptr<tls::CertificateWatch> Server::watch_of(const config::Config& config) {
+  if (config.cert.empty()) return nullptr;
   std::vector<std::string> files = {config.cert};
   for (const std::string* file : {&config.key, &config.key_password_file, &config.cafile}) {
     if (!file->empty()) files.push_back(*file);
   }
-  certificates_ = std::make_unique<tls::CertificateWatch>(
-      clock_, std::move(files), [this] { return load_tls(this->config()); });
+  return std::make_unique<tls::CertificateWatch>(clock_, std::move(files),
+                                                 [this] { return load_tls(this->config()); });
 }
 
 std::string Server::ready_text() const {
@@ -318,59 +309,59 @@ void Server::on_signal(int signal) {
 }
 
 void Server::reload() {
+  if (ending_ == Ending::Now) {
+    log::info("SIGHUP: nothing to reload for, we are stopping");
+    return;
+  }
   log::info("SIGHUP: reading the configuration again");
   startup_.notifier.reloading();
-  const auto failed = [this](const Error& error) {
-    reload_failure_ = error.message();
+  const Status reloaded = use_new_configuration();
+  reload_failure_ = reloaded ? std::string() : reloaded.error().message();
+  if (!reloaded) {
     log::error("reload failed, the old configuration stays: %s", reload_failure_.c_str());
-  };
-  auto next = startup_.reread();
-  if (!next) {
-    failed(next.error());
-  } else {
-    watch_certificates(*next);
-    auto settings = make_settings(*next);
-    Status recording;
-    if (settings) recording = start_recorder(*next, **settings);
-    if (!recording) settings = std::unexpected(recording.error());
-    if (settings) {
-      if (program_) (*settings)->target = program_->target();
-      reload_failure_.clear();
-      use(std::move(*settings));
-    } else {
-      failed(settings.error());
-      watch_certificates(config());
-    }
   }
   startup_.notifier.ready(status_text());
 }
 
-// From now on, for new sessions; those that live keep what they began with.
-void Server::use(std::shared_ptr<const session::Settings> settings) {
-  const auto before = settings_;
-  take(std::move(settings));
-  std::string now;
-  std::string later;
-  for (const config::Change& change : config::describe_changes(before->config, config())) {
-    std::string& list = change.reload == config::Reload::Restart ? later : now;
-    list += (list.empty() ? "" : ", ") + std::string(change.option);
+// For new sessions; those that live keep what they began with. After an error nothing has changed.
+Status Server::use_new_configuration() {
+  auto next = startup_.reread();
+  if (!next) return std::unexpected(next.error());
+  if (next->config.empty() && !config().config.empty()) {
+    return fail(Errc::NotFound, config().config + ", which was read at the start, is gone");
   }
+  const std::vector<std::string_view> kept = config::keep_until_restart(config(), *next);
+  // the watch in use stays until all is well: it knows which certificate we have
+  auto certificates = watch_of(*next);
+  auto settings = make_settings(*next);
+  if (!settings) return std::unexpected(settings.error());
+  (*settings)->recorder = settings_->recorder;
+  if (program_) (*settings)->target = program_->target();
+  const auto before = settings_;
+  certificates_ = std::move(certificates);
+  take(std::move(*settings));
+
   log::set_level(log_level(config()));
-  if (!later.empty()) log::warning("reloaded, but a restart is needed for: %s", later.c_str());
-  log::info("reloaded: %s", now.empty() ? "certificates and keys; no option has changed"
-                                        : ("changed for new sessions: " + now).c_str());
+  std::string changed;
+  for (const config::Change& change : config::describe_changes(before->config, config())) {
+    changed += (changed.empty() ? "" : ", ") + std::string(change.option);
+  }
+  std::string later;
+  for (const std::string_view name : kept) {
+    later += (later.empty() ? "" : ", ") + std::string(name);
+  }
+  if (!later.empty()) log::warning("a restart is needed to change: %s", later.c_str());
+  log::info("reloaded: %s", changed.empty() ? "certificates and keys; no option has changed"
+                                            : ("changed for new sessions: " + changed).c_str());
+  return {};
 }
 
-void Server::take(std::shared_ptr<const session::Settings> settings) {
-  settings_ = std::move(settings);
-  if (!settings_->tls_to_target) return target_dialer_.use(wrapped_dialer_);
-  if (tls_dialer_) {
-    tls_dialer_->use(settings_->tls_to_target);
-  } else {
-    tls_dialer_ =
-        std::make_unique<tls::TlsDialer>(loop_, wrapped_dialer_, settings_->tls_to_target);
+void Server::take(std::shared_ptr<session::Settings> settings) {
+  if (settings->tls_to_target) {
+    settings->dialer =
+        std::make_shared<tls::TlsDialer>(loop_, wrapped_dialer_, settings->tls_to_target);
   }
-  target_dialer_.use(*tls_dialer_);
+  settings_ = std::move(settings);
 }
 
 void Server::renew_certificates() {

@@ -47,20 +47,6 @@ struct Startup {
   std::vector<std::string> arguments;  ///< with argv[0], for the same
 };
 
-/// The way to the target that the configuration in use has chosen.
-class TargetDialer final : public io::Dialer {
- public:
-  explicit TargetDialer(io::Dialer& way) : way_(&way) {}
-  void use(io::Dialer& way) { way_ = &way; }
-  std::unique_ptr<io::Dial> dial(const io::Endpoint& target, const io::DialLimits& limits,
-                                 std::move_only_function<void()> wake) override {
-    return way_->dial(target, limits, std::move(wake));
-  }
-
- private:
-  io::Dialer* way_;
-};
-
 class Server {
  public:
   /// Prepares everything that can fail: certificate, web directory, target, then the listeners.
@@ -86,14 +72,13 @@ class Server {
   explicit Server(Startup startup);
   Status prepare();
   Status listen();
-  Status start_recorder(const config::Config& config, session::Settings& settings);
   void accept(UniqueFd fd);
   void on_signal(int signal);
   void reload();
-  void watch_certificates(const config::Config& config);
+  Status use_new_configuration();
+  [[nodiscard]] std::unique_ptr<tls::CertificateWatch> watch_of(const config::Config& config);
   void renew_certificates();
-  void take(std::shared_ptr<const session::Settings> settings);
-  void use(std::shared_ptr<const session::Settings> settings);
+  void take(std::shared_ptr<session::Settings> settings);
   Status listen_on(const std::string& where);
   bool listen_on_inherited(const std::string& where);
   void add_listener(UniqueFd socket, const std::string& where, io::SocketFile file = {},
@@ -125,16 +110,12 @@ class Server {
   io::Signals signals_;
   io::Resolver resolver_;
   io::SocketDialer dialer_;
-  daemon::WrappedDialer wrapped_dialer_;        // the same, but for a program that is starting
-  std::unique_ptr<tls::TlsDialer> tls_dialer_;  // made when it is needed first
-  TargetDialer target_dialer_;
+  daemon::WrappedDialer wrapped_dialer_;  // the same, but for a program that is starting
   BufferPool pool_;
   std::unique_ptr<std::byte[]> scratch_;
   std::unique_ptr<tls::CertificateWatch> certificates_;
   std::shared_ptr<const session::Settings> settings_;
   session::LogLimits log_limits_;
-  session::Admission admission_;
-  session::SessionTable sessions_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::unique_ptr<daemon::WrappedProgram> program_;
   bool program_left_ = true;                  // nothing of it runs any more
@@ -151,6 +132,8 @@ class Server {
   io::Timer stop_limit_;  // while stopping: ends all
   Ending ending_ = Ending::None;
   int exit_status_ = 0;
+  session::Admission admission_;
+  session::SessionTable sessions_;  // last: a session that ends reports to much of what is above
 };
 
 /// The whole program but for main(): returns the exit status.

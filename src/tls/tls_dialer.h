@@ -18,9 +18,6 @@ class TlsDialer final : public io::Dialer {
   TlsDialer(io::EventLoop& loop, io::Dialer& inner, std::shared_ptr<const ClientContext> context)
       : loop_(loop), inner_(inner), context_(std::move(context)) {}
 
-  /// For connections from now on, as after a reload.
-  void use(std::shared_ptr<const ClientContext> context) { context_ = std::move(context); }
-
   std::unique_ptr<io::Dial> dial(const io::Endpoint& target, const io::DialLimits& limits,
                                  std::move_only_function<void()> wake) override;
 

@@ -114,6 +114,39 @@ TEST(DescribeChanges, NamesWhatDiffersAndWhenItCounts) {
   EXPECT_EQ(changes[3].reload, Reload::Now);
 }
 
+TEST(KeepUntilRestart, GivesBackWhatAReloadCannotChange) {
+  Config before;
+  before.listen = {"1"};
+  before.config = "/etc/one";
+  Config after;
+  after.listen = {"1", "2"};
+  after.config = "/etc/two";
+  after.target = "b:1";
+  after.run_once = true;
+  after.heartbeat = std::chrono::seconds(1);
+  EXPECT_EQ(keep_until_restart(before, after),
+            (std::vector<std::string_view>{"listen", "run-once"}));
+  EXPECT_EQ(after.listen, before.listen);
+  EXPECT_FALSE(after.run_once);
+  EXPECT_EQ(after.target, "b:1");
+  EXPECT_EQ(after.heartbeat, std::chrono::seconds(1));
+  EXPECT_EQ(after.config, "/etc/two") << "which file was read is no setting";
+  EXPECT_TRUE(keep_until_restart(after, after).empty());
+}
+
+TEST(KeepUntilRestart, LeavesTheTargetWhereAProgramCameOrWent) {
+  Config with_target;
+  with_target.target = "a:1";
+  Config with_program;
+  with_program.wrap = {"Xvnc"};
+  Config after = with_program;
+  EXPECT_EQ(keep_until_restart(with_target, after), (std::vector<std::string_view>{"wrap"}));
+  EXPECT_EQ(after, with_target);
+  after = with_target;
+  EXPECT_EQ(keep_until_restart(with_program, after), (std::vector<std::string_view>{"wrap"}));
+  EXPECT_EQ(after, with_program);
+}
+
 TEST(Options, HelpIsASentenceWithoutItsStop) {
   for (const Option& option : options()) {
     ASSERT_FALSE(option.help.empty()) << option.name;

@@ -206,13 +206,5 @@ TEST_F(TlsDialerTest, RefusesUnixSockets) {
   EXPECT_EQ(error(), "cannot reach unix:/run/vnc: TLS: not to a Unix socket");
 }
 
-TEST_F(TlsDialerTest, AnotherContextIsForConnectionsFromThenOn) {
-  dialer_.use(ClientContext::load({.pin_sha256 = std::string(64, '0')}).value());
-  dial();
-  connect();
-  shake_hands();
-  EXPECT_THAT(error(), testing::HasSubstr("certificate is not the pinned one"));
-}
-
 }  // namespace
 }  // namespace wsproxy::tls
