@@ -246,7 +246,8 @@ int run_program(int argc, const char* const* argv) {
   fill_standard_descriptors();
   // they wait for the loop: whoever starts us may ask for a reload at once, which would end us
   io::hold_signals({SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT});
-  daemon::pass_on_no_descriptors();
+  // without it (Linux before 5.11) programs that we start close what they get themselves
+  (void)daemon::pass_on_no_descriptors();
   std::string path = own_path();
   auto sockets = daemon::passed_sockets();
   if (!sockets) return report(sockets.error());

@@ -42,8 +42,8 @@ const char* name_of(int signal) {
     case SIGUSR1: return "SIGUSR1";
     case SIGUSR2: return "SIGUSR2";
     case SIGQUIT: return "SIGQUIT";
+    default: return "signal";
   }
-  return "signal";
 }
 
 std::string url_of(const SocketAddress& address, bool tls) {

@@ -1,7 +1,7 @@
 // From the start to the end: signals, reloads, what ends the daemon by itself, heartbeats, --check and --dump-config.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { copyFileSync, createReadStream, existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, createReadStream, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test, { describe } from 'node:test';
@@ -406,6 +406,20 @@ test('SIGHUP to a daemon that was started with relative paths', async (t) => {
   assert.match(text(inside('log')), /reloaded: changed for new sessions: web$/m);
   // echo is only there so that a wrong way would be seen
   assert.equal(echo.sockets.size, 0);
+});
+
+test('SIGHUP in a chroot finds no file, and goes on; no descriptor leads out', { skip: process.getuid() === 0 ? false : 'needs root' }, async (t) => {
+  const echo = await startEcho(t);
+  const jail = tempDir(t);
+  chmodSync(jail, 0o755);
+  const file = path.join(tempDir(t), 'wsproxy.conf');
+  writeFileSync(file, `listen = 127.0.0.1:0\ntarget = 127.0.0.1:${echo.port}\nuser = nobody\nchroot = ${jail}\n`);
+  const proxy = await Proxy.start(t, '', { argv: ['--config', file] });
+  proxy.child.kill('SIGHUP');
+  await proxy.logged(/reload failed, the old configuration stays: .*wsproxy\.conf: no such file/i);
+  await echoes(await openSession(t, proxy));
+  const open = readdirSync(`/proc/${proxy.pid}/fd`).map((fd) => statSync(`/proc/${proxy.pid}/fd/${fd}`));
+  assert.deepEqual(open.filter((status) => status.isDirectory()), []);
 });
 
 // ---- SIGQUIT
