@@ -58,6 +58,10 @@ struct Config {
   std::string frame_ancestors = "'self'";  ///< who may embed the built-in page (CSP source list)
   std::chrono::seconds send_timeout{30};   ///< a page or file that makes no progress
 
+  // Access
+  std::vector<std::string> origin;       ///< of pages that may connect besides ours; "*": all
+  std::vector<std::string> server_name;  ///< that we answer to besides what we know; "*": all
+
   // Sessions
   int max_sessions = 0;                   ///< 0: as many as descriptors allow
   std::chrono::seconds heartbeat{30};     ///< 0: off

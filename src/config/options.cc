@@ -85,6 +85,14 @@ constexpr std::array kOptions = {
     Option{Pages, "send-timeout", 0, "SECONDS", &Config::send_timeout, 1, 3600, Reload::NewSessions, kPlain,
            "Give up on a client that takes nothing of a page or file for this long"},
 
+    Option{Access, "origin", 0, "ORIGIN", &Config::origin, 0, 0, Reload::NewSessions, kPlain,
+           "Let pages of this origin connect, such as https://portal.example or https://*.example.org, besides "
+           "those of the host that is asked; null for pages without one, * for all. May be repeated"},
+    Option{Access, "server-name", 0, "NAME", &Config::server_name, 0, 0, Reload::NewSessions, kPlain,
+           "Answer requests for this host name as well, such as desk.example.org or *.example.org, besides "
+           "localhost, this machine's name, the names in the certificate and the address that is connected to; "
+           "* for all. May be repeated"},
+
     Option{Sessions, "max-sessions", 0, "NUMBER", &Config::max_sessions, 0, 1000000, Reload::NewSessions, kPlain,
            "Serve no more clients at a time; 0 for as many as descriptors allow"},
     Option{Sessions, "heartbeat", 0, "SECONDS", &Config::heartbeat, 0, 86400, Reload::NewSessions, kWebsockify,
@@ -267,6 +275,7 @@ std::string_view heading(Group group) {
     case Target: return "Target";
     case Tls: return "TLS";
     case Pages: return "Pages";
+    case Access: return "Who may connect";
     case Sessions: return "Sessions";
     case Service: return "Service";
     case Logging: return "Logging";

@@ -24,6 +24,7 @@ enum class Group : std::uint8_t {
   Target,
   Tls,
   Pages,
+  Access,
   Sessions,
   Service,
   Logging,

@@ -9,7 +9,7 @@
 namespace wsproxy::http {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 20> kReasons = {{
+constexpr std::array<std::pair<int, std::string_view>, 21> kReasons = {{
     {101, "Switching Protocols"},
     {200, "OK"},
     {206, "Partial Content"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<int, std::string_view>, 20> kReasons = {{
     {408, "Request Timeout"},
     {414, "URI Too Long"},
     {416, "Range Not Satisfiable"},
+    {421, "Misdirected Request"},
     {426, "Upgrade Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},

@@ -83,6 +83,12 @@ Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& c
     }
     settings->tls_to_target = std::move(*tls);
   }
+  auto origins = access::OriginRules::parse(config.origin);
+  if (!origins) return fail(Errc::Usage, "--origin: " + origins.error().text);
+  settings->origins = std::move(*origins);
+  auto names = access::HostNames::make(config.server_name, access::names_of_this_machine());
+  if (!names) return fail(Errc::Usage, "--server-name: " + names.error().text);
+  settings->names = std::move(*names);
   if (!web::is_source_list(config.frame_ancestors)) {
     return fail(Errc::Usage,
                 "--frame-ancestors: '" + config.frame_ancestors + "' is no list of sources");

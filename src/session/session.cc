@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "io/plain_stream.h"
 #include "tls/sniff.h"
@@ -148,6 +149,7 @@ Step Session::dispatch() {
   const http::RequestHead& head = opening.head;
   log::debug("%s request: %s %s", tag().c_str(), for_log(head.method).c_str(),
              for_log(head.path).c_str());
+  if (const auto refusal = check_host()) return *refusal;
   if (!secure_ && settings_->config.ssl_only) {
     return refuse(400, "this port speaks TLS only: use https://");
   }
@@ -160,6 +162,36 @@ Step Session::dispatch() {
   return reply_with(settings_->web
                         ? settings_->web->answer(asked())
                         : web::answer_from_page(asked(), settings_->config.frame_ancestors));
+}
+
+// Is it us that the client means? A request without a Host (HTTP/1.0) does not come from a browser.
+std::optional<Step> Session::check_host() {
+  const auto host = opening_->head.field("host");
+  if (!host || host->empty()) return std::nullopt;
+  const auto authority = access::parse_authority(*host);
+  if (!authority) return refuse(400, "bad Host");
+  if (settings_->names.includes(*authority, local_address(client_->fd())) ||
+      (settings_->tls && settings_->tls->is_certified_for(authority->host))) {
+    return std::nullopt;
+  }
+  return refuse(
+      421, "this server does not know itself by the name in Host; see --server-name", "",
+      "Host is " + for_log(*host) + ": to serve it, say --server-name " + for_log(authority->host));
+}
+
+// Is the page that asks one of ours? Who sends no Origin is not a browser.
+std::optional<Step> Session::check_origin() {
+  const http::RequestHead& head = opening_->head;
+  const auto count = head.count("origin");
+  if (count == 0) return std::nullopt;
+  const auto origin = head.field("origin");
+  if (!origin) return refuse(400, "more than one Origin");
+  const auto host = head.field("host");
+  const auto ours = host ? access::parse_authority(*host) : std::nullopt;
+  if (settings_->origins.allows(*origin, ours, secure_)) return std::nullopt;
+  return refuse(403, "pages of this origin may not connect; see --origin", "",
+                "a page of " + for_log(*origin) + " asks for " + for_log(host.value_or("")) +
+                    ": to let it, say --origin " + for_log(*origin));
 }
 
 Step Session::respond() {
@@ -188,6 +220,7 @@ Step Session::authorize() {
   opening_->upgrade = ws::check_upgrade(opening_->head);
   const ws::Upgrade& upgrade = opening_->upgrade;
   if (upgrade.status == 101) {
+    if (const auto refusal = check_origin()) return *refusal;
     const config::Config& config = settings_->config;
     place_ =
         machinery_.admission.admit(static_cast<std::size_t>(config.max_sessions), config.run_once);
@@ -379,10 +412,11 @@ Step Session::reply_with(web::Reply reply) {
   return enter(Phase::Respond);
 }
 
-Step Session::refuse(int status, std::string_view detail, std::string_view extra_lines) {
+Step Session::refuse(int status, std::string_view detail, std::string_view extra_lines,
+                     const std::string& for_operator) {
   if (may_log(&LogLimits::refused)) {
-    log::info("%s refused: %d %.*s", tag().c_str(), status, static_cast<int>(detail.size()),
-              detail.data());
+    const std::string why = for_operator.empty() ? std::string(detail) : for_operator;
+    log::info("%s refused: %d %s", tag().c_str(), status, why.c_str());
   }
   return reply_with(web::plain_reply(asked(), status, detail, extra_lines, false));
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -100,7 +101,10 @@ class Session {
 
   Step enter(Phase next);
   Step reply_with(web::Reply reply);
-  Step refuse(int status, std::string_view detail, std::string_view extra_lines = "");
+  Step refuse(int status, std::string_view detail, std::string_view extra_lines = "",
+              const std::string& for_operator = "");
+  std::optional<Step> check_host();
+  std::optional<Step> check_origin();
   Step give_up_dialling();
   void drop_dial();
   Step end(std::string_view why);  // at once, with nothing left to say

@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "access/host_names.h"
+#include "access/origin.h"
 #include "base/bytes.h"
 #include "base/ring_buffer.h"
 #include "config/config.h"
@@ -20,6 +22,8 @@ namespace wsproxy::session {
 struct Settings {
   config::Config config;
   io::Endpoint target;
+  access::OriginRules origins;
+  access::HostNames names;
   std::shared_ptr<const tls::TlsContext> tls;               ///< null: no TLS
   std::shared_ptr<const tls::ClientContext> tls_to_target;  ///< null: it is spoken to plainly
   std::shared_ptr<io::Dialer> dialer;                       ///< that does so; null: the machinery's

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <string_view>
 
@@ -137,6 +138,16 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const ServerOptions& 
 std::unique_ptr<TlsStream> TlsContext::accept(std::unique_ptr<io::Stream> inner) const {
   return std::make_unique<TlsStream>(SSL_new(context_.get()), std::move(inner),
                                      TlsStream::Role::Server);
+}
+
+bool TlsContext::is_certified_for(const std::string& host) const {
+  X509* certificate = SSL_CTX_get0_certificate(context_.get());
+  if (certificate == nullptr) return false;
+  const bool yes = X509_check_host(certificate, host.data(), host.size(),
+                                   X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1 ||
+                   X509_check_ip_asc(certificate, host.c_str(), 0) == 1;
+  ERR_clear_error();
+  return yes;
 }
 
 }  // namespace wsproxy::tls

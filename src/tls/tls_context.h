@@ -26,6 +26,9 @@ class TlsContext {
   /// A server-side stream over `inner`; the handshake is still to be made.
   [[nodiscard]] std::unique_ptr<TlsStream> accept(std::unique_ptr<io::Stream> inner) const;
 
+  /// True if our certificate is for `host`, a name or a numeric address without brackets.
+  [[nodiscard]] bool is_certified_for(const std::string& host) const;
+
   /// What the operator should know though it works: an expired certificate, TLS 1.1.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 

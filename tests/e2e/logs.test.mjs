@@ -95,7 +95,7 @@ test('the access log has a line for pages, refusals and sessions, and no query o
   const echo = await startEcho(t);
   const proxy = await Proxy.start(t, echo.port, { args: ['--access-log', file] });
   await get(t, proxy.port, '/?token=SECRET', { Referer: 'http://a.example/x?token=SECRET', 'User-Agent': 'Mozilla/5.0 "quoted"' });
-  await raw(t, proxy.port, 'BREW /pot?token=SECRET HTTP/1.1\r\nHost: a\r\n\r\n');
+  await raw(t, proxy.port, 'BREW /pot?token=SECRET HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await oneSession(t, proxy);
   await proxy.stop();
   const lines = linesOf(file);
@@ -232,7 +232,7 @@ test('a flood of refused requests is some lines and a count, and all of them in 
   const file = path.join(tempDir(t), 'access');
   const echo = await startEcho(t);
   const proxy = await Proxy.start(t, echo.port, { args: ['--access-log', file] });
-  for (let i = 0; i < 100; i++) await raw(t, proxy.port, 'BREW / HTTP/1.1\r\nHost: a\r\n\r\n');
+  for (let i = 0; i < 100; i++) await raw(t, proxy.port, 'BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await proxy.stop();
   const refused = proxy.log.split('\n').filter((line) => / refused: /.test(line)).length;
   const left = proxy.log.match(/refused requests \((\d+) more like this in the last \d+ s\)/g) ?? [];

@@ -238,7 +238,7 @@ test('a WebSocket still works at any path', async (t) => {
 test('a file that is replaced while it is sent does not mix with the other', async (t) => {
   put('swap.bin', Buffer.alloc(2 << 20, 'a'));
   const client = await HttpClient.open(t, { port });
-  client.socket.write('GET /swap.bin HTTP/1.1\r\nHost: x\r\n\r\n');
+  client.socket.write('GET /swap.bin HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await client.reader.readUntil('\r\n\r\n');
   put('swap.new', Buffer.alloc(2 << 20, 'b'));
   renameSync(path.join(web, 'swap.new'), path.join(web, 'swap.bin'));
@@ -248,7 +248,7 @@ test('a file that is replaced while it is sent does not mix with the other', asy
 test('a file cut short while it is sent ends the connection instead of lying', async (t) => {
   put('cut.bin', Buffer.alloc(24 << 20, 'a'));
   const client = await HttpClient.open(t, { port });
-  client.socket.write('GET /cut.bin HTTP/1.1\r\nHost: x\r\n\r\n');
+  client.socket.write('GET /cut.bin HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await client.reader.readUntil('\r\n\r\n');
   truncateSync(path.join(web, 'cut.bin'), 1);
   const rest = await client.reader.rest({ resetOk: true });

@@ -43,7 +43,7 @@ for (const [what, headers] of [
   ['header names in any case', { Upgrade: null, Connection: null, UPGRADE: 'WebSocket', connection: 'upgrade' }],
   ['Connection as a list, as Firefox sends it', { Connection: 'keep-alive, Upgrade' }],
   ['an extension offered, declined', { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' }],
-  ['an Origin and cookies', { Origin: 'http://localhost', Cookie: 'a=b; c=d' }],
+  ['an Origin and cookies', { Host: 'localhost', Origin: 'http://localhost', Cookie: 'a=b; c=d' }],
 ]) {
   test(`${what}: upgraded`, async (t) => {
     const answer = await ask(t, { headers });

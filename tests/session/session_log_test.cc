@@ -55,6 +55,7 @@ class SessionLogTest : public testing::Test {
         client_(std::make_shared<Peer>()),
         target_(std::make_shared<Peer>()) {
     settings_->target = {"localhost", 5900, ""};
+    settings_->names = *access::HostNames::make({"*"}, {});
   }
 
   void begin() {

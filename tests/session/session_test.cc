@@ -73,6 +73,7 @@ class SessionTest : public testing::Test {
         client_(std::make_shared<Peer>()),
         target_(std::make_shared<Peer>()) {
     settings_->target = {"localhost", 5900, ""};
+    settings_->names = *access::HostNames::make({"*"}, {});
   }
 
   void begin() {
@@ -272,6 +273,66 @@ TEST_F(SessionTest, ASlowReaderOfAReplyIsKeptWhileItTakesSomething) {
     poke();
   }
   EXPECT_EQ(client_->written.size(), 2000U);
+}
+
+// --- Host and Origin ---
+
+std::string upgrade_with(std::string_view host, std::string_view origin) {
+  std::string request(kUpgrade);
+  request.replace(request.find("desk.example:6080"), 17, host);
+  if (!origin.empty()) {
+    request.insert(request.find("Upgrade:"), "Origin: " + std::string(origin) + "\r\n");
+  }
+  return request;
+}
+
+TEST_F(SessionTest, RefusesAPageOfAnotherOriginBeforeItDials) {
+  begin();
+  receive(upgrade_with("desk.example:6080", "http://evil.example"));
+  const std::string answer = sent();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 403 "));
+  EXPECT_EQ(answer.find("evil"), std::string::npos);
+  EXPECT_EQ(dialer_.dialled, "");
+  EXPECT_EQ(admission_.admitted(), 0U);
+}
+
+TEST_F(SessionTest, RefusesTwoOrigins) {
+  begin();
+  receive(
+      upgrade_with("desk.example:6080", "http://desk.example:6080\r\nOrigin: http://evil.example"));
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 400 "));
+  EXPECT_EQ(dialer_.dialled, "");
+}
+
+TEST_F(SessionTest, LetsItsOwnPagesConnect) {
+  begin();
+  receive(upgrade_with("desk.example:6080", "http://desk.example:6080"));
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 101 "));
+}
+
+TEST_F(SessionTest, LetsListedOriginsConnect) {
+  settings_->origins = *access::OriginRules::parse({"https://portal.example"});
+  begin();
+  receive(upgrade_with("desk.example:6080", "https://portal.example"));
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 101 "));
+}
+
+TEST_F(SessionTest, AReboundNameGetsNeitherPageNorWebSocket) {
+  settings_->names = {};
+  begin();
+  receive("GET / HTTP/1.1\r\nHost: rebound.example\r\n\r\n");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 421 "));
+  client_ = std::make_shared<Peer>();
+  begin();
+  receive(upgrade_with("rebound.example", "http://rebound.example"));
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 421 "));
+  EXPECT_EQ(dialer_.dialled, "");
+}
+
+TEST_F(SessionTest, AHostThatIsNoneIsRefusedEvenWhereAllNamesAreOurs) {
+  begin();
+  receive("GET / HTTP/1.1\r\nHost: a:b:c\r\n\r\n");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 400 "));
 }
 
 // --- upgrade and dialling ---

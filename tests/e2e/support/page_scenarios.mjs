@@ -716,7 +716,7 @@ export function pageScenarios(launch) {
 
   test('encrypt, host and port: a page without TLS reaches another proxy over TLS', async (t) => {
     const { cert, key } = await makeCertificate(t);
-    const secure = await Proxy.start(t, machine.port, { args: ['--cert', cert, '--key', key, '--ssl-only'] });
+    const secure = await Proxy.start(t, machine.port, { args: ['--cert', cert, '--key', key, '--ssl-only', '--origin', new URL(proxy.url).origin] });
     const page = await openConnected(t, proxy, `?host=localhost&port=${secure.port}&encrypt=1`, { expected: /^asks localhost/ });
     await panel(page, 'info');
     assert.match(await page.waits('the row', () => document.querySelector('#info-proxy')?.textContent), new RegExp(`^localhost:${secure.port}, encrypted$`));
@@ -729,9 +729,10 @@ export function pageScenarios(launch) {
     assert.equal(made.code, 0, made.stderr);
     writeFileSync(path.join(folder, 'mandatory.json'), '{"quality": 3}');
     const web = await startWebServer(t, folder, { silent: ['defaults.json'] });
+    const elsewhere = await Proxy.start(t, machine.port, { args: ['--origin', `http://127.0.0.1:${web.port}`] });
     // The small one waits for no file; what the server was told last is then the large one's.
-    const large = open(t, `http://127.0.0.1:${web.port}/`, `?host=127.0.0.1&port=${machineProxy.port}`, { expected: /^asks 127|^GET .*defaults/ });
-    const small = await openConnected(t, `http://127.0.0.1:${web.port}/vnc_lite.html`, `?host=127.0.0.1&port=${machineProxy.port}`, { expected: /^asks 127/ });
+    const large = open(t, `http://127.0.0.1:${web.port}/`, `?host=127.0.0.1&port=${elsewhere.port}`, { expected: /^asks 127|^GET .*defaults/ });
+    const small = await openConnected(t, `http://127.0.0.1:${web.port}/vnc_lite.html`, `?host=127.0.0.1&port=${elsewhere.port}`, { expected: /^asks 127/ });
     assert.match(await textOf(small, '#status'), /Grey machine/);
     const page = await large;
     await page.reaches('connected');
