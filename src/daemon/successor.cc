@@ -103,7 +103,7 @@ Successor::Successor(io::EventLoop& loop, UniqueFd channel, std::chrono::millise
       watch_(loop, channel_.get(), [this](io::Ready) { read(); }),
       limit_(loop.timers(),
              [this] {
-               if (pid_ > 0) ::kill(pid_, SIGKILL);
+               if (pid_ > 0) ::kill(std::exchange(pid_, 0), SIGKILL);
                end(fail(Errc::TimedOut, "the new program was not ready in time"));
              }),
       on_end_(std::move(on_end)) {
@@ -146,6 +146,7 @@ void Successor::read() {
     return;
   }
   if (size == 1 && pid_ > 0) return end(pid_);
+  pid_ = 0;  // it has ended: the number may be somebody else's by now
   end(fail(Errc::Io, "the new program ended before it was ready; its own messages say why"));
 }
 
@@ -157,7 +158,22 @@ void Successor::end(Result<pid_t> outcome) {
   });
 }
 
-void Successor::confirm() { (void)!::send(channel_.get(), &kConfirmed, 1, MSG_NOSIGNAL); }
+void Successor::confirm() {
+  confirmed_ = true;
+  (void)!::send(channel_.get(), &kConfirmed, 1, MSG_NOSIGNAL);
+}
+
+Successor::~Successor() {
+  if (confirmed_) return;
+  if (pid_ < 0) read_pid();
+  if (pid_ > 0) ::kill(pid_, SIGTERM);
+}
+
+// The pid is sent before the exec, so it is the first thing to come.
+void Successor::read_pid() {
+  pid_t pid = -1;
+  if (::recv(channel_.get(), &pid, sizeof pid, MSG_DONTWAIT) == sizeof pid) pid_ = pid;
+}
 
 Result<Predecessor> Predecessor::from_environment() {
   Predecessor predecessor;

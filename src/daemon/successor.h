@@ -61,7 +61,8 @@ class Successor {
   /// Starts the new program. Errors: Io.
   static Result<std::unique_ptr<Successor>> start(io::EventLoop& loop,
                                                   const SuccessorOptions& options, OnEnd on_end);
-  ~Successor() = default;
+  /// One that was not confirmed gets SIGTERM: whoever gives it up does not want two of them.
+  ~Successor();
   Successor(const Successor&) = delete;
   Successor& operator=(const Successor&) = delete;
 
@@ -71,6 +72,7 @@ class Successor {
  private:
   Successor(io::EventLoop& loop, UniqueFd channel, std::chrono::milliseconds limit, OnEnd on_end);
   void read();
+  void read_pid();
   void end(Result<pid_t> outcome);
 
   io::EventLoop& loop_;
@@ -79,6 +81,7 @@ class Successor {
   io::Timer limit_;
   OnEnd on_end_;
   pid_t pid_ = -1;
+  bool confirmed_ = false;
 };
 
 /// The new process's end; there is none in a usual start.

@@ -414,6 +414,7 @@ void Server::handed_over(const Result<pid_t>& successor) {
     successor_.reset();
     return;
   }
+  if (!successor_) return;  // we were told to stop meanwhile, and so was it
   startup_.notifier.main_process(*successor);
   successor_->confirm();
   successor_.reset();
@@ -454,6 +455,7 @@ void Server::stop_listening() {
 void Server::stop(const std::string& why) {
   log::info("%s: stopping, %s", why.c_str(), count(admission_.present(), "session").c_str());
   ending_ = Ending::Now;
+  successor_.reset();
   startup_.notifier.stopping();
   startup_.notifier.extend_timeout(config().drain_timeout + seconds(5));
   status_.changed();

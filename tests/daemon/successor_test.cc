@@ -102,6 +102,27 @@ TEST_F(SuccessorTest, KillsOneThatIsNotReadyInTime) {
   EXPECT_EQ(::poll(&gone, 1, 10'000), 1) << "it lives on";
 }
 
+// SIGTERM in the middle of a hand-over: nobody would be left to end the new one.
+TEST_F(SuccessorTest, EndsOneThatIsGivenUp) {
+  int pipe[2];
+  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+  const UniqueFd read_end(pipe[0]);
+  UniqueFd write_end(pipe[1]);
+  SuccessorOptions options;
+  options.program = "/bin/sh";
+  options.arguments = {"new-program", "-c", "echo up >&4; exec sleep 1000"};
+  options.sockets = {{.fd = write_end.get(), .listen = "x", .name = ""}};
+  auto started = Successor::start(loop_, options, [](const Result<pid_t>&) { FAIL(); });
+  ASSERT_TRUE(started);
+  write_end.reset();
+  std::array<char, 8> text{};
+  ASSERT_GT(::read(read_end.get(), text.data(), text.size()), 0) << "it never ran";
+  started->reset();
+  pollfd gone{.fd = read_end.get(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&gone, 1, 10'000), 1) << "it lives on";
+  EXPECT_EQ(::read(read_end.get(), text.data(), text.size()), 0);
+}
+
 TEST(Predecessor, IsNotThereInAUsualStart) {
   ::unsetenv("WSPROXY_PREDECESSOR");
   auto predecessor = Predecessor::from_environment();
