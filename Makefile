@@ -105,6 +105,16 @@ $(out)/tests/%.o: tests/%.cc | $(page)/page_assets.inc
 	@echo "  CXX  $@"
 	$(Q)$(CXX) $(compile_flags) $(test_flags) -Itests -MMD -MP -c -o $@ $<
 
+# the same flags as theirs, or the compiler does not take it
+precompiled := $(out)/tests/precompiled.h
+$(precompiled).gch: tests/support/precompiled.h
+	@mkdir -p $(@D)
+	@echo "  PCH  $@"
+	@cp $< $(precompiled)
+	$(Q)$(CXX) $(compile_flags) $(test_flags) -Itests -x c++-header -o $@ $(precompiled)
+$(test_objects): $(precompiled).gch
+$(test_objects): test_flags += -include $(precompiled)
+
 $(out)/page_assets.o: $(page)/page_assets.S $(page)/page_assets.inc
 	@mkdir -p $(@D)
 	@echo "  AS   $@"
