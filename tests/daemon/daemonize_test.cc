@@ -53,6 +53,8 @@ class Started {
       ::dup2(output_.to.get(), STDOUT_FILENO);
       ::dup2(output_.to.get(), STDERR_FILENO);
       output_.to.reset();
+      // a shell has what it starts in the background ignore SIGINT, and we may be just that
+      for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
       if (before) before();
       auto pipe = daemonize();
       if (!pipe) std::abort();
