@@ -20,11 +20,6 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr auto kTokenTable = make_token_table();
 
-bool is_token_char(char c) { return kTokenTable[static_cast<unsigned char>(c)]; }
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, is_token_char);
-}
-
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 // Takes one line off the front of `text`; the scanner has seen that all of them end in CRLF.
@@ -33,6 +28,92 @@ std::string_view take_line(std::string_view& text) {
   const std::string_view line = text.substr(0, end);
   text.remove_prefix(end == std::string_view::npos ? text.size() : end + 2);
   return line;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_hex(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
+bool is_unreserved(char c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+         std::string_view("-._~").find(c) != std::string_view::npos;
+}
+
+// RFC 3986 section 3.2.2: what stands between the brackets of an address, its zone as RFC 6874 has it.
+bool is_ip_literal(std::string_view text) {
+  const auto percent = text.find('%');
+  if (percent != std::string_view::npos) {
+    const std::string_view zone = text.substr(percent);
+    if (zone.size() < 4 || !zone.starts_with("%25")) return false;
+    if (!std::ranges::all_of(zone.substr(3), is_unreserved)) return false;
+  }
+  const std::string_view address = text.substr(0, percent);
+  return address.find(':') != std::string_view::npos &&
+         std::ranges::all_of(address, [](char c) { return is_hex(c) || c == ':' || c == '.'; });
+}
+
+// RFC 3986 section 3.2.2, but for the comma: to somebody else it may be a list.
+bool is_registered_name(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_unreserved(text[i]) ||
+        std::string_view("!$&'()*+;=").find(text[i]) != std::string_view::npos)
+      continue;
+    if (text[i] != '%' || i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2]))
+      return false;
+    i += 2;
+  }
+  return true;
+}
+
+// RFC 9110 section 7.2: uri-host [":" port], nothing that could be taken for a path, a user or a list.
+bool is_host(std::string_view text) {
+  std::size_t end = text.find(':');
+  if (text.starts_with('[')) {
+    end = text.find(']');
+    if (end == std::string_view::npos || !is_ip_literal(text.substr(1, end - 1))) return false;
+    ++end;
+  } else if (end == 0 || !is_registered_name(text.substr(0, end))) {
+    return false;
+  }
+  if (end >= text.size()) return true;
+  return text[end] == ':' && std::ranges::all_of(text.substr(end + 1), is_digit);
+}
+
+void set_path(std::string_view origin, RequestHead& out) {
+  const auto question = origin.find('?');
+  out.path = origin.substr(0, question);
+  out.query = question == std::string_view::npos ? "" : origin.substr(question + 1);
+  if (out.path.empty()) out.path = "/";
+}
+
+// RFC 9112 section 3.2: four forms, and each method has its own.
+int parse_target(RequestHead& out) {
+  const std::string_view target = out.target;
+  if (out.method == "CONNECT") {  // section 3.2.3: only the authority, and a port is a must
+    out.host = target;
+    const bool has_port = is_digit(target.back()) && target.find(':') != std::string_view::npos;
+    return has_port && is_host(target) ? 0 : 400;
+  }
+  if (target == "*") {  // section 3.2.4
+    out.path = target;
+    return out.method == "OPTIONS" ? 0 : 400;
+  }
+  if (target.starts_with('/')) {
+    set_path(target, out);
+    return 0;
+  }
+  // section 3.2.2: the whole URI. RFC 9110 section 4.2: without a host it is invalid, and a user
+  // in it is the mark of one that deceives.
+  const auto colon = target.find("://");
+  if (colon == std::string_view::npos) return 400;
+  const std::string_view scheme = target.substr(0, colon);
+  const bool known = std::ranges::any_of(
+      std::array<std::string_view, 4>{"http", "https", "ws", "wss"},
+      [&](std::string_view name) { return equals_ignoring_case(scheme, name); });
+  const std::string_view rest = target.substr(colon + 3);
+  const auto end = rest.find_first_of("/?");
+  out.host = rest.substr(0, end);
+  if (!known || out.host.empty() || !is_host(out.host)) return 400;
+  set_path(end == std::string_view::npos ? "/" : rest.substr(end), out);
+  return 0;
 }
 
 // RFC 9112 section 3: method SP request-target SP HTTP-version, with single spaces.
@@ -54,20 +135,7 @@ int parse_request_line(std::string_view line, const HeadLimits& limits, RequestH
   if (version[7] < '0' || version[7] > '9') return 400;
   out.minor_version = version[7] == '0' ? 0 : 1;
 
-  std::string_view origin = out.target;
-  if (!origin.starts_with('/') && origin != "*") {
-    // absolute-form (RFC 9112 section 3.2.2): its path counts; we serve every authority alike
-    const auto scheme = origin.find("://");
-    if (scheme == std::string_view::npos) return 400;
-    origin.remove_prefix(scheme + 3);
-    const auto slash = origin.find_first_of("/?");
-    origin = slash == std::string_view::npos ? "/" : origin.substr(slash);
-  }
-  const auto question = origin.find('?');
-  out.path = origin.substr(0, question);
-  out.query = question == std::string_view::npos ? "" : origin.substr(question + 1);
-  if (out.path.empty()) out.path = "/";
-  return 0;
+  return parse_target(out);
 }
 
 // RFC 9112 section 6: we take no body, but framing that two readers read differently is an attack.
@@ -90,16 +158,13 @@ int check_framing(const RequestHead& head) {
   return 0;
 }
 
-// RFC 9110 section 7.2: a host and perhaps a port, nothing that could be taken for a path or a
-// list.
-bool is_host(std::string_view host) {
-  return std::ranges::all_of(host, [](char c) {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
-           std::string_view("-._~:[]%!$&'()*+;=").find(c) != std::string_view::npos;
-  });
-}
-
 }  // namespace
+
+bool is_token_char(char c) { return kTokenTable[static_cast<unsigned char>(c)]; }
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_token_char);
+}
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
@@ -180,7 +245,11 @@ Parse HeadScanner::scan(Bytes in) {
     if (column == 0 && c != '\r' && !is_token_char(c)) return bad(400);
     if (byte >= 0x80 || c == '\t') return bad(400);
     // method, space, target, space, version: allow 64 bytes for all that is not the target
-    if (column > limits_.target_bytes + 64) return bad(414);
+    if (column > limits_.target_bytes + 64) {
+      // RFC 9112 section 3: 501 for a method longer than any that we know
+      const bool in_method = text.substr(line_start_, column).find(' ') == std::string_view::npos;
+      return bad(in_method ? 501 : 414);
+    }
   }
   return Parse::NeedMore;
 }
@@ -203,8 +272,18 @@ int parse_request_head(Bytes head, const HeadLimits& limits, RequestHead& out) {
   }
   const std::size_t hosts = out.count("host");
   if (hosts > 1 || (hosts == 0 && out.minor_version == 1)) return 400;
-  if (const auto host = out.field("host"); host && !is_host(*host)) return 400;
+  if (const auto host = out.field("host")) {
+    if (!is_host(*host)) return 400;
+    if (out.host.empty()) out.host = *host;
+  }
   return check_framing(out);
+}
+
+std::string_view method_of(Bytes head) {
+  std::string_view text = as_text(head);
+  while (text.starts_with("\r\n")) text.remove_prefix(2);
+  const std::string_view method = text.substr(0, text.substr(0, 32).find(' '));
+  return method.size() < text.size() && is_token(method) ? method : std::string_view();
 }
 
 bool is_known_method(std::string_view method) {

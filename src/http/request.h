@@ -26,8 +26,10 @@ struct Field {
 /// A parsed head. All views point into the bytes that were parsed and live as long as those.
 struct RequestHead {
   std::string_view method;
-  std::string_view target;  ///< as sent: "/path?query", "*", or absolute
-  std::string_view path;    ///< of an origin-form target, before '?', still percent-encoded
+  std::string_view target;  ///< as sent: "/path?query", absolute, "*" or "host:port"
+  std::string_view host;    ///< whom it is meant for, perhaps with a port: of an absolute target,
+                            ///< which goes before Host (RFC 9112 section 3.2.2); may be empty
+  std::string_view path;    ///< before '?', still percent-encoded; "*", and empty for CONNECT
   std::string_view query;   ///< behind '?', without it; may hold secrets: never log it
   int minor_version = 1;    ///< of HTTP/1.x: 0 or 1
   std::vector<Field> fields;
@@ -59,7 +61,8 @@ class HeadScanner {
   /// NeedMore  go on reading
   /// Bad       status() says what to answer: 400 for a bare CR or LF, a NUL or other control byte
   /// or
-  ///           a first byte no method starts with, 414 or 431 for a head over a limit
+  ///           a first byte no method starts with, 414, 431 or (all method) 501 for one over a
+  ///           limit
   Parse scan(Bytes in);
 
   [[nodiscard]] std::size_t head_bytes() const { return scanned_; }
@@ -77,9 +80,14 @@ class HeadScanner {
 
 /// Parses a whole head, as found by HeadScanner, its final empty line included. Returns 0, or the
 /// status to answer with (RFC 9110 section 15): 400 not HTTP/1.x in every detail (field syntax,
-/// obs-fold, duplicate or missing Host, body framing that conflicts), 414 target too long,
+/// obs-fold, a form of target that is not the method's, duplicate, missing or broken Host, body
+/// framing that conflicts), 414 target too long,
 /// 431 too many fields, 501 unknown transfer coding, 505 another HTTP version.
 int parse_request_head(Bytes head, const HeadLimits& limits, RequestHead& out);
+
+/// The method at the front of a head that is refused or not complete, for the reply: one to HEAD has
+/// no body. Empty if there is none.
+std::string_view method_of(Bytes head);
 
 /// True for the methods that RFC 9110 section 9 and RFC 5789 define: others get 501, these 405.
 bool is_known_method(std::string_view method);
@@ -87,6 +95,8 @@ bool is_known_method(std::string_view method);
 /// True if a request with this head announces a body (Content-Length over 0, or Transfer-Encoding).
 bool has_body(const RequestHead& head);
 
+bool is_token_char(char c);  ///< RFC 9110 section 5.6.2
+bool is_token(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);  ///< spaces and tabs only (RFC 9110 OWS)
 

@@ -9,7 +9,7 @@
 namespace wsproxy::http {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 21> kReasons = {{
+constexpr std::array<std::pair<int, std::string_view>, 22> kReasons = {{
     {101, "Switching Protocols"},
     {200, "OK"},
     {206, "Partial Content"},
@@ -21,6 +21,7 @@ constexpr std::array<std::pair<int, std::string_view>, 21> kReasons = {{
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
+    {412, "Precondition Failed"},
     {414, "URI Too Long"},
     {416, "Range Not Satisfiable"},
     {421, "Misdirected Request"},
@@ -39,6 +40,28 @@ std::optional<std::uint64_t> number(std::string_view text) {
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stop != end) return std::nullopt;
   return value;
+}
+
+// RFC 9110 section 5.6.7: what is sent, and two older forms that have to be understood.
+constexpr const char* kImfFixdate = "%a, %d %b %Y %H:%M:%S GMT";
+constexpr const char* kRfc850Date = "%A, %d-%b-%y %H:%M:%S GMT";
+constexpr const char* kAsctimeDate = "%a %b %e %H:%M:%S %Y";
+
+std::string format_date(std::time_t time, const char* format) {
+  tm utc{};
+  ::gmtime_r(&time, &utc);
+  std::array<char, 64> text{};
+  // no locale is ever set in this process, so the names of days and months are English
+  std::strftime(text.data(), text.size(), format, &utc);
+  return text.data();
+}
+
+// A year of two digits, not more than 50 years ahead.
+int year_near(int two_digits, std::time_t now) {
+  tm utc{};
+  ::gmtime_r(&now, &utc);
+  const int year = utc.tm_year - utc.tm_year % 100 + two_digits;
+  return year > utc.tm_year + 50 ? year - 100 : year;
 }
 
 // Weak comparison (RFC 9110 section 8.8.3.2) of one element of If-None-Match with our strong tag.
@@ -82,23 +105,19 @@ std::string plain_response(int status, std::string_view detail, std::string_view
   return head_only ? text : text + body;
 }
 
-std::string http_date(std::time_t time) {
-  tm utc{};
-  ::gmtime_r(&time, &utc);
-  std::array<char, 64> text{};
-  // no locale is ever set in this process, so the names of days and months are English
-  std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  return text.data();
-}
+std::string http_date(std::time_t time) { return format_date(time, kImfFixdate); }
 
-std::optional<std::time_t> parse_http_date(std::string_view text) {
+std::optional<std::time_t> parse_http_date(std::string_view text, std::time_t now) {
   const std::string copy(text);
-  tm utc{};
-  if (::strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &utc) == nullptr) return std::nullopt;
-  const std::time_t time = ::timegm(&utc);
-  // strptime is generous with blanks, names and leading zeroes; a date has one spelling
-  if (http_date(time) != text) return std::nullopt;
-  return time;
+  for (const char* format : {kImfFixdate, kRfc850Date, kAsctimeDate}) {
+    tm utc{};
+    if (::strptime(copy.c_str(), format, &utc) == nullptr) continue;
+    if (format == kRfc850Date) utc.tm_year = year_near(utc.tm_year % 100, now);
+    const std::time_t time = ::timegm(&utc);
+    // strptime is generous with blanks, names and leading zeroes; a date has one spelling
+    if (format_date(time, format) == text) return time;
+  }
+  return std::nullopt;
 }
 
 bool accepts_gzip(const RequestHead& head) {
@@ -121,7 +140,21 @@ bool accepts_gzip(const RequestHead& head) {
   return accepted;
 }
 
-bool not_modified(const RequestHead& head, std::string_view etag, std::time_t modified) {
+bool precondition_fails(const RequestHead& head, std::string_view etag, std::time_t modified,
+                        std::time_t now) {
+  if (head.count("if-match") > 0) {
+    return std::ranges::none_of(head.list("if-match"), [&](std::string_view candidate) {
+      return candidate == "*" || candidate == etag;
+    });
+  }
+  const auto since = head.field("if-unmodified-since");
+  if (!since || modified == 0) return false;
+  const auto time = parse_http_date(*since, now);
+  return time && modified > *time;
+}
+
+bool not_modified(const RequestHead& head, std::string_view etag, std::time_t modified,
+                  std::time_t now) {
   if (head.count("if-none-match") > 0) {
     return std::ranges::any_of(head.list("if-none-match"), [&](std::string_view candidate) {
       return candidate == "*" || matches_weakly(candidate, etag);
@@ -129,18 +162,18 @@ bool not_modified(const RequestHead& head, std::string_view etag, std::time_t mo
   }
   const auto since = head.field("if-modified-since");
   if (!since || modified == 0) return false;
-  const auto time = parse_http_date(*since);
+  const auto time = parse_http_date(*since, now);
   return time && modified <= *time;
 }
 
 Range requested_range(const RequestHead& head, std::uint64_t size, std::string_view etag,
-                      std::time_t modified) {
+                      std::time_t modified, std::time_t now) {
   const Range whole{Range::Kind::Whole, 0, size};
   const auto field = head.field("range");
   if (!field || !equals_ignoring_case(field->substr(0, 6), "bytes=")) return whole;
   if (head.count("if-range") > 0) {
     const std::string_view condition = head.field("if-range").value_or("");
-    const auto time = parse_http_date(condition);
+    const auto time = parse_http_date(condition, now);
     if (condition != etag && !(time && *time == modified)) return whole;
   }
   const std::string_view spec = trim(field->substr(6));

@@ -35,17 +35,25 @@ class ResponseHead {
 std::string plain_response(int status, std::string_view detail, std::string_view extra_lines,
                            std::time_t now, bool head_only, bool keep_alive);
 
-/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7), both ways; parsing takes this form
-/// only.
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7).
 std::string http_date(std::time_t time);
-std::optional<std::time_t> parse_http_date(std::string_view text);
+
+/// Takes that form and the two obsolete ones, each in its one spelling; `now` tells the century of
+/// a year with two digits. Nothing if it is none of them.
+std::optional<std::time_t> parse_http_date(std::string_view text, std::time_t now);
 
 /// True if "Accept-Encoding" lets us send `gzip` (q=0 forbids it; RFC 9110 section 12.5.3).
 bool accepts_gzip(const RequestHead& head);
 
+/// True if `If-Match`, or else `If-Unmodified-Since`, asks for something that is no longer there: the
+/// answer is 412 (RFC 9110 section 13.2.2). Arguments as below.
+bool precondition_fails(const RequestHead& head, std::string_view etag, std::time_t modified,
+                        std::time_t now);
+
 /// True if `If-None-Match`, or else `If-Modified-Since`, says the client has it already
 /// (RFC 9110 section 13.2.2). `etag` with its quotes; `modified` 0 when unknown.
-bool not_modified(const RequestHead& head, std::string_view etag, std::time_t modified);
+bool not_modified(const RequestHead& head, std::string_view etag, std::time_t modified,
+                  std::time_t now);
 
 /// What part of `size` bytes a request wants (RFC 9110 section 14).
 struct Range {
@@ -56,6 +64,6 @@ struct Range {
 
 /// Several ranges, another unit, broken syntax or an `If-Range` that does not match: the whole.
 Range requested_range(const RequestHead& head, std::uint64_t size, std::string_view etag,
-                      std::time_t modified);
+                      std::time_t modified, std::time_t now);
 
 }  // namespace wsproxy::http

@@ -31,9 +31,11 @@ Reply answer_from_page(const Asked& asked, std::string_view frame_ancestors) {
   std::string etag(asset->etag);
   if (gzip) etag.insert(etag.size() - 1, "-gz");
 
+  if (http::precondition_fails(asked.head, etag, 0, asked.now)) return plain_reply(asked, 412, "");
+
   Reply reply;
   reply.keep_alive = asked.head.keeps_alive();
-  reply.status = http::not_modified(asked.head, etag, 0) ? 304 : 200;
+  reply.status = http::not_modified(asked.head, etag, 0, asked.now) ? 304 : 200;
   http::ResponseHead head(reply.status, asked.now);
   head.add("ETag", etag).add("Cache-Control", "no-cache").add("Vary", "Accept-Encoding");
   if (!reply.keep_alive) head.add("Connection", "close");

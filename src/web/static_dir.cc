@@ -71,12 +71,16 @@ Reply file_reply(const Asked& asked, OpenFile file, std::string_view type, bool 
   const std::string etag = etag_of(file.info);
   const std::time_t modified = file.info.st_mtim.tv_sec;
   const auto size = static_cast<std::uint64_t>(file.info.st_size);
+  if (http::precondition_fails(asked.head, etag, modified, asked.now)) {
+    return plain_reply(asked, 412, "");
+  }
   Reply reply;
   reply.keep_alive = asked.head.keeps_alive();
   http::Range range{http::Range::Kind::Whole, 0, size};
-  if (asked.head.method == "GET") range = http::requested_range(asked.head, size, etag, modified);
+  if (asked.head.method == "GET")
+    range = http::requested_range(asked.head, size, etag, modified, asked.now);
   reply.status = range.kind == http::Range::Kind::Part ? 206 : 200;
-  if (http::not_modified(asked.head, etag, modified)) {
+  if (http::not_modified(asked.head, etag, modified, asked.now)) {
     reply.status = 304;
   } else if (range.kind == http::Range::Kind::Unsatisfiable) {
     return plain_reply(asked, 416, "", "Content-Range: bytes */" + std::to_string(size) + "\r\n");

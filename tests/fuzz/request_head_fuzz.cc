@@ -51,7 +51,9 @@ void check_head(const http::RequestHead& head, const http::HeadLimits& limits) {
   CHECK(head.method.find_first_of(" \t:/") == std::string_view::npos);
   CHECK(!head.target.empty() && head.target.size() <= limits.target_bytes && clean(head.target));
   CHECK(head.target.find(' ') == std::string_view::npos);
-  CHECK(head.path == "*" || head.path.starts_with('/'));
+  CHECK(head.path.starts_with('/') || (head.path == "*" && head.method == "OPTIONS") ||
+        (head.path.empty() && head.method == "CONNECT"));
+  CHECK(head.host.find_first_of(" \t,/@?#") == std::string_view::npos);
   CHECK(head.path.find('?') == std::string_view::npos);
   CHECK(head.minor_version == 0 || head.minor_version == 1);
   CHECK(head.fields.size() <= limits.fields);
@@ -86,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CHECK(scan(text, fuzz::cuts(choice / 2, text.size()), limits) == whole);
   CHECK(scan(text, fuzz::cuts(0, std::min<std::size_t>(text.size(), 200)), limits) == whole);
   if (whole.parse == Parse::Bad) {
-    CHECK(whole.status == 400 || whole.status == 414 || whole.status == 431);
+    CHECK(whole.status == 400 || whole.status == 414 || whole.status == 431 || whole.status == 501);
   }
   if (whole.parse != Parse::Done) return 0;
 
@@ -97,7 +99,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const int status = http::parse_request_head(head_bytes, limits, head);
   CHECK(status == 0 || status == 400 || status == 414 || status == 431 || status == 501 ||
         status == 505);
+  const std::string_view method = http::method_of(text);
   if (status != 0) return 0;
+  CHECK(method == head.method || (method.empty() && head.method.size() >= 32));
   check_head(head, limits);
 
   const std::string again = written(head);
@@ -105,6 +109,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   http::RequestHead second;
   CHECK(http::parse_request_head(as_bytes(again), limits, second) == 0);
   CHECK(written(second) == again);
-  CHECK(second.path == head.path && second.query == head.query);
+  CHECK(second.host == head.host && second.path == head.path && second.query == head.query);
   return 0;
 }

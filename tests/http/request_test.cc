@@ -158,6 +158,25 @@ TEST(HeadScanner, RefusesARequestLineThatCanOnlyHaveTooLongATarget) {
       << "the limit is the request line's";
 }
 
+TEST(HeadScanner, AMethodThatNeverEndsIsNotImplemented) {
+  // RFC 9112 section 3
+  HeadLimits limits;
+  limits.target_bytes = 100;
+  EXPECT_EQ(scan(std::string(400, 'x'), limits), "bad 501");
+  EXPECT_EQ(scan_bytewise("\r\n" + std::string(400, 'x'), limits), "bad 501");
+}
+
+TEST(MethodOf, IsWhatStandsBeforeTheFirstSpace) {
+  const auto of = [](std::string_view text) { return method_of(as_bytes(text)); };
+  EXPECT_EQ(of("HEAD / HTTP/1.1\r\nnonsense"), "HEAD");
+  EXPECT_EQ(of("\r\nHEAD "), "HEAD");
+  for (const std::string_view text :
+       {""sv, "HEAD"sv, " / HTTP/1.1"sv, "\x16\x03\x01 "sv, "G\r\n /"sv, "A\0 "sv}) {
+    EXPECT_EQ(of(text), "") << text;
+  }
+  EXPECT_EQ(of(std::string(32, 'A') + " /"), "");
+}
+
 TEST(HeadScanner, SplitsNeverChangeTheOutcome) {
   HeadLimits small;
   small.bytes = 120;
@@ -202,13 +221,12 @@ TEST(RequestLine, SplitsEveryFormOfTarget) {
       {"/?", "/", ""},
       {"/%41%2f?x=%20", "/%41%2f", "x=%20"},
       {"//h/p", "//h/p", ""},
-      {"*", "*", ""},
       {"http://example.org", "/", ""},
       {"http://example.org/", "/", ""},
       {"http://example.org/a/b?c", "/a/b", "c"},
       {"http://example.org?c", "/", "c"},
       {"http://example.org?c=/d", "/", "c=/d"},
-      {"HTTPS://user@h:80/p", "/p", ""},
+      {"HTTPS://h:80/p", "/p", ""},
       {"ws://h/p?t", "/p", "t"},
   };
   for (const auto& [target, path, query] : kCases) {
@@ -218,6 +236,52 @@ TEST(RequestLine, SplitsEveryFormOfTarget) {
     EXPECT_EQ(request.head.path, path) << target;
     EXPECT_EQ(request.head.query, query) << target;
   }
+}
+
+TEST(RequestLine, TheAsteriskIsForOptionsAlone) {
+  // RFC 9112 section 3.2.4
+  const Request request("OPTIONS * HTTP/1.1", {"Host: h"});
+  EXPECT_EQ(request.status, 0);
+  EXPECT_EQ(request.head.path, "*");
+  EXPECT_EQ(status_of("GET * HTTP/1.1", {"Host: h"}), 400);
+  EXPECT_EQ(status_of("HEAD * HTTP/1.1", {"Host: h"}), 400);
+  EXPECT_EQ(status_of("OPTIONS *a HTTP/1.1", {"Host: h"}), 400);
+  EXPECT_EQ(status_of("OPTIONS ** HTTP/1.1", {"Host: h"}), 400);
+}
+
+TEST(RequestLine, ConnectNamesAHostAndAPortAndNothingElseDoes) {
+  // RFC 9112 section 3.2.3
+  for (const std::string_view target : {"h:1", "example.org:443", "[::1]:80"}) {
+    const Request request("CONNECT " + std::string(target) + " HTTP/1.1", {"Host: h"});
+    EXPECT_EQ(request.status, 0) << target;
+    EXPECT_EQ(request.head.host, target);
+    EXPECT_EQ(request.head.path, "");
+    EXPECT_EQ(status_of_target(target), 400) << target;
+  }
+  for (const std::string_view target :
+       {"/", "*", "h", "h:", ":1", "[::1]", "h:1/", "http://h:1/", "u@h:1"}) {
+    EXPECT_EQ(status_of("CONNECT " + std::string(target) + " HTTP/1.1", {"Host: h"}), 400)
+        << target;
+  }
+}
+
+TEST(RequestLine, AnAbsoluteTargetIsAHttpUriWithAHost) {
+  // RFC 9110 section 4.2: an empty host is invalid, userinfo an error
+  for (const std::string_view target :
+       {"://h/", "http:///", "http://", "http://?q", "http://:80/", "http://user@h/",
+        "http://u:p@h/", "http://h:x/", "http://[::1/", "ftp://h/", "file:///etc/passwd", "h://h/",
+        "http://a,b/", "http//h/", "http:h"}) {
+    EXPECT_EQ(status_of_target(target), 400) << target;
+  }
+}
+
+TEST(RequestLine, TheHostOfAnAbsoluteTargetGoesBeforeTheField) {
+  // RFC 9112 section 3.2.2
+  EXPECT_EQ(Request("GET http://a:1/ HTTP/1.1", {"Host: b:2"}).head.host, "a:1");
+  EXPECT_EQ(Request("GET / HTTP/1.1", {"Host: b:2"}).head.host, "b:2");
+  EXPECT_EQ(Request("GET / HTTP/1.0", {}).head.host, "");
+  EXPECT_EQ(status_of("GET http://a/ HTTP/1.1", {}), 400) << "a missing Host stays an error";
+  EXPECT_EQ(status_of("GET http://a/ HTTP/1.1", {"Host: b/"}), 400);
 }
 
 TEST(RequestLine, RefusesOtherTargets) {
@@ -242,7 +306,7 @@ TEST(RequestLine, WantsExactlyTwoSpaces) {
 
 TEST(RequestLine, AMethodIsAnyToken) {
   EXPECT_EQ(status_of("get / HTTP/1.1", {"Host: h"}), 0);
-  EXPECT_EQ(status_of("M-SEARCH * HTTP/1.1", {"Host: h"}), 0);
+  EXPECT_EQ(status_of("M-SEARCH / HTTP/1.1", {"Host: h"}), 0);
   EXPECT_EQ(status_of("!#$%&'*+-.^_`|~09 / HTTP/1.1", {"Host: h"}), 0);
   for (const std::string_view method : {"G(T", "G,T", "G/T", "G:T", "G@T", "\"GET\"", "G\x80T"}) {
     EXPECT_EQ(status_of(std::string(method) + " / HTTP/1.1", {"Host: h"}), 400) << method;
@@ -334,11 +398,15 @@ TEST(Host, IsNeededOnceIn11) {
 TEST(Host, IsAHostAndPerhapsAPort) {
   for (const std::string_view host :
        {"example.org", "example.org:80", "127.0.0.1:6080", "[::1]:6080", "[fe80::1%25eth0]", "",
-        "under_score", "xn--bcher-kva.example"}) {
+        "[::]:", "h:", "%41b", "[::ffff:10.0.0.1]", "under_score", "xn--bcher-kva.example"}) {
     EXPECT_EQ(status_of("GET / HTTP/1.1", {"Host: " + std::string(host)}), 0) << host;
   }
   for (const std::string_view host :
-       {"a b", "a,b", "a/b", "user@h", "h?x", "h#x", "h\\x", "\"h\"", "<h>", "h\tx", "b\xc3\xbc"}) {
+       {"a b",   "a,b", "a/b",    "user@h",         "h?x",          "h#x",    "h\\x",
+        "\"h\"", "<h>", "h\tx",   "b\xc3\xbc",      ":80",          "h:x",    "a:1:2",
+        "h:-1",  "[",   "[]",     "[::1",           "::1",          "[::1]x", "[::1]80",
+        "[x]",   "[1]", "a[::1]", "[fe80::1%eth0]", "[fe80::1%25]", "%4",     "%",
+        "%zz",   "h%"}) {
     EXPECT_EQ(status_of("GET / HTTP/1.1", {"Host: " + std::string(host)}), 400) << host;
   }
 }

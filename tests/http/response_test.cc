@@ -79,11 +79,13 @@ TEST(PlainResponse, PutsExtraLinesIntoTheHead) {
 
 // --- dates ---
 
+std::optional<std::time_t> read_date(std::string_view text) { return parse_http_date(text, kNow); }
+
 TEST(HttpDate, IsWrittenAndReadBack) {
   EXPECT_EQ(http_date(kNow), kNowText);
-  EXPECT_EQ(parse_http_date(kNowText), kNow);
+  EXPECT_EQ(read_date(kNowText), kNow);
   EXPECT_EQ(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
-  EXPECT_EQ(parse_http_date("Thu, 01 Jan 1970 00:00:00 GMT"), 0);
+  EXPECT_EQ(read_date("Thu, 01 Jan 1970 00:00:00 GMT"), 0);
   EXPECT_EQ(http_date(4102444799), "Thu, 31 Dec 2099 23:59:59 GMT");
   EXPECT_EQ(http_date(951782400), "Tue, 29 Feb 2000 00:00:00 GMT");
 }
@@ -91,13 +93,32 @@ TEST(HttpDate, IsWrittenAndReadBack) {
 TEST(HttpDate, EveryDayOfTwentyYearsIsReadBack) {
   for (std::time_t day = 0; day < 7320; ++day) {
     const std::time_t time = 1'600'000'000 + day * 86'400 + day * 37;
-    ASSERT_EQ(parse_http_date(http_date(time)), time);
+    ASSERT_EQ(read_date(http_date(time)), time);
   }
 }
 
-TEST(HttpDate, TheObsoleteFormsAreNotTaken) {
-  EXPECT_FALSE(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT"));
-  EXPECT_FALSE(parse_http_date("Sun Nov  6 08:49:37 1994"));
+TEST(HttpDate, TheObsoleteFormsAreTakenToo) {
+  // RFC 9110 section 5.6.7: a recipient MUST accept all three
+  EXPECT_EQ(read_date("Sunday, 06-Nov-94 08:49:37 GMT"), kNow);
+  EXPECT_EQ(read_date("Sun Nov  6 08:49:37 1994"), kNow);
+  EXPECT_EQ(read_date("Wed Nov 16 08:49:37 1994"), kNow + 10 * 86'400);
+  for (const std::string_view text :
+       {"Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 6-Nov-94 08:49:37 GMT",
+        "Monday, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37", "Sun Nov 6 08:49:37 1994", "Sun Nov 06 08:49:37 1994",
+        "Sun Nov  6 08:49:37 1994 GMT", "Sun Nov  6 08:49:37 94", "Mon Nov  6 08:49:37 1994"}) {
+    EXPECT_FALSE(read_date(text)) << text;
+  }
+}
+
+TEST(HttpDate, AYearOfTwoDigitsIsNotMoreThan50YearsAhead) {
+  constexpr std::time_t kIn2026 = 1'790'000'000;
+  EXPECT_EQ(http_date(*parse_http_date("Thursday, 01-Jan-76 00:00:00 GMT", kNow)),
+            "Thu, 01 Jan 1976 00:00:00 GMT");
+  EXPECT_EQ(http_date(*parse_http_date("Wednesday, 01-Jan-76 00:00:00 GMT", kIn2026)),
+            "Wed, 01 Jan 2076 00:00:00 GMT");
+  EXPECT_EQ(http_date(*parse_http_date("Saturday, 01-Jan-77 00:00:00 GMT", kIn2026)),
+            "Sat, 01 Jan 1977 00:00:00 GMT");
 }
 
 TEST(HttpDate, BrokenTextIsNotTaken) {
@@ -107,22 +128,22 @@ TEST(HttpDate, BrokenTextIsNotTaken) {
         "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
         "Sun, 06 Nov 1994 08:60:37 GMT", "Sun, 06 Nix 1994 08:49:37 GMT",
         "06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 GMT"}) {
-    EXPECT_FALSE(parse_http_date(text)) << text;
+    EXPECT_FALSE(read_date(text)) << text;
   }
 }
 
 TEST(HttpDate, OneSpellingIsTakenAndNoOther) {
-  // "parsing takes this form only"; RFC 9110 section 5.6.7 has one spelling, with case
+  // RFC 9110 section 5.6.7 has one spelling, with case
   for (const std::string_view text :
        {"Sunday, 06 Nov 1994 08:49:37 GMT", "Sun, 06 November 1994 08:49:37 GMT",
         "sun, 06 nov 1994 08:49:37 gmt", "Sun, 6 Nov 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 8:49:37 GMT", "Sun,  06  Nov  1994  08:49:37  GMT",
         "Sun,06Nov1994 08:49:37 GMT", "Mon, 06 Nov 1994 08:49:37 GMT",
         "Thu, 31 Feb 1994 08:49:37 GMT", " Sun, 06 Nov 1994 08:49:37 GMT"}) {
-    EXPECT_FALSE(parse_http_date(text)) << text;
+    EXPECT_FALSE(read_date(text)) << text;
   }
   using std::string_view_literals::operator""sv;
-  EXPECT_FALSE(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT\0x"sv));
+  EXPECT_FALSE(read_date("Sun, 06 Nov 1994 08:49:37 GMT\0x"sv));
 }
 
 // --- Accept-Encoding ---
@@ -161,7 +182,33 @@ TEST(AcceptsGzip, ReadsAllFieldsAsOneList) {
 
 bool fresh(std::initializer_list<std::string_view> fields, std::string_view etag = kTag,
            std::time_t modified = kNow) {
-  return not_modified(Request("GET / HTTP/1.0", fields).head, etag, modified);
+  return not_modified(Request("GET / HTTP/1.0", fields).head, etag, modified, kNow);
+}
+
+bool fails(std::initializer_list<std::string_view> fields, std::time_t modified = kNow) {
+  return precondition_fails(Request("GET / HTTP/1.0", fields).head, kTag, modified, kNow);
+}
+
+TEST(Precondition, HoldsWhereNothingIsAsked) { EXPECT_FALSE(fails({})); }
+
+TEST(Precondition, IfMatchComparesStrongly) {
+  // RFC 9110 section 13.1.1
+  for (const std::string_view value : {"\"tag\"", "*", "\"a\", \"tag\""}) {
+    EXPECT_FALSE(fails({"If-Match: " + std::string(value)})) << value;
+  }
+  for (const std::string_view value : {"", "\"other\"", "W/\"tag\"", "tag"}) {
+    EXPECT_TRUE(fails({"If-Match: " + std::string(value)})) << value;
+  }
+}
+
+TEST(Precondition, IfUnmodifiedSinceComparesToTheSecond) {
+  // RFC 9110 section 13.1.4
+  const std::string name = "If-Unmodified-Since: ";
+  EXPECT_FALSE(fails({name + http_date(kNow)}));
+  EXPECT_TRUE(fails({name + http_date(kNow - 1)}));
+  EXPECT_FALSE(fails({name + "yesterday"})) << "ignored when it is no date";
+  EXPECT_FALSE(fails({name + http_date(0)}, 0)) << "and when the age is unknown";
+  EXPECT_FALSE(fails({"If-Match: \"tag\"", name + http_date(0)})) << "a tag goes before a date";
 }
 
 TEST(NotModified, IsFalseWithoutAnyCondition) { EXPECT_FALSE(fresh({})); }
@@ -206,7 +253,8 @@ TEST(NotModified, IsFalseForABrokenRepeatedOrUselessDate) {
 
 // "whole", "unsatisfiable", or "first+length"
 std::string range_of(std::initializer_list<std::string_view> fields, std::uint64_t size = 100) {
-  const Range range = requested_range(Request("GET / HTTP/1.0", fields).head, size, kTag, kNow);
+  const Range range =
+      requested_range(Request("GET / HTTP/1.0", fields).head, size, kTag, kNow, kNow);
   switch (range.kind) {
     case Range::Kind::Whole:
       EXPECT_EQ(range.first, 0U);
