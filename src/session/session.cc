@@ -150,11 +150,9 @@ Step Session::dispatch() {
   log::debug("%s request: %s %s", tag().c_str(), for_log(head.method).c_str(),
              for_log(head.path).c_str());
   if (const auto refusal = check_host()) return *refusal;
-  if (!secure_ && settings_->config.ssl_only) {
-    return refuse(400, "this port speaks TLS only: use https://");
-  }
-  if (ws::is_upgrade(head)) return enter(Phase::Authorize);
+  if (!secure_ && settings_->config.ssl_only) return refuse_plain();
   if (!http::is_known_method(head.method)) return refuse(501, "unknown method");
+  if (ws::is_upgrade(head)) return enter(Phase::Authorize);
   if (head.method != "GET" && head.method != "HEAD") {
     return refuse(405, "only pages are served here", "Allow: GET, HEAD\r\n");
   }
@@ -164,11 +162,31 @@ Step Session::dispatch() {
                         : web::answer_from_page(asked(), settings_->config.frame_ancestors));
 }
 
+// Plain HTTP where TLS is a must. A browser is led on, but only to a name that was configured: whoever
+// answers with what stands in Host leads anybody anywhere. The port is the one it came to.
+Step Session::refuse_plain() {
+  const http::RequestHead& head = opening_->head;
+  const auto& names = settings_->config.server_name;
+  const auto name =
+      std::ranges::find_if(names, [](const std::string& text) { return !text.contains('*'); });
+  const bool page = (head.method == "GET" || head.method == "HEAD") && !ws::is_upgrade(head);
+  if (!page || name == names.end() || !head.target.starts_with('/')) {
+    return refuse(400, "this port speaks TLS only: use https://, or wss:// for a WebSocket");
+  }
+  const bool bare_v6 = name->contains(':') && !name->starts_with('[');
+  std::string url = "https://" + (bare_v6 ? "[" + *name + "]" : *name);
+  if (const auto port = local_address(client_->fd()).port(); port != 0 && port != 443) {
+    url += ":" + std::to_string(port);
+  }
+  url += head.target;
+  return refuse(308, "this port speaks TLS only", "Location: " + url + "\r\n");
+}
+
 // Is it us that the client means? A request without a Host (HTTP/1.0) does not come from a browser.
 std::optional<Step> Session::check_host() {
-  const auto host = opening_->head.field("host");
-  if (!host || host->empty()) return std::nullopt;
-  const auto authority = access::parse_authority(*host);
+  const std::string_view host = opening_->head.host;
+  if (host.empty()) return std::nullopt;
+  const auto authority = access::parse_authority(host);
   if (!authority) return refuse(400, "bad Host");
   if (settings_->names.includes(*authority, local_address(client_->fd())) ||
       (settings_->tls && settings_->tls->is_certified_for(authority->host))) {
@@ -176,7 +194,7 @@ std::optional<Step> Session::check_host() {
   }
   return refuse(
       421, "this server does not know itself by the name in Host; see --server-name", "",
-      "Host is " + for_log(*host) + ": to serve it, say --server-name " + for_log(authority->host));
+      "Host is " + for_log(host) + ": to serve it, say --server-name " + for_log(authority->host));
 }
 
 // Is the page that asks one of ours? Who sends no Origin is not a browser.
@@ -186,11 +204,10 @@ std::optional<Step> Session::check_origin() {
   if (count == 0) return std::nullopt;
   const auto origin = head.field("origin");
   if (!origin) return refuse(400, "more than one Origin");
-  const auto host = head.field("host");
-  const auto ours = host ? access::parse_authority(*host) : std::nullopt;
+  const auto ours = access::parse_authority(head.host);
   if (settings_->origins.allows(*origin, ours, secure_)) return std::nullopt;
   return refuse(403, "pages of this origin may not connect; see --origin", "",
-                "a page of " + for_log(*origin) + " asks for " + for_log(host.value_or("")) +
+                "a page of " + for_log(*origin) + " asks for " + for_log(head.host) +
                     ": to let it, say --origin " + for_log(*origin));
 }
 
@@ -229,7 +246,8 @@ Step Session::authorize() {
   }
   return refuse(upgrade.status, upgrade.reason,
                 upgrade.status == 405   ? "Allow: GET, HEAD\r\n"
-                : upgrade.status == 426 ? "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"
+                : upgrade.status == 426 ? "Sec-WebSocket-Version: 13\r\n"
+                                          "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                         : "");
 }
 
@@ -414,6 +432,9 @@ Step Session::reply_with(web::Reply reply) {
 
 Step Session::refuse(int status, std::string_view detail, std::string_view extra_lines,
                      const std::string& for_operator) {
+  // a head that could not be parsed may be a HEAD's: no body then (RFC 9110 section 9.3.2)
+  http::RequestHead& head = opening_->head;
+  if (http::method_of(opening_->received) == "HEAD") head.method = "HEAD";
   if (may_log(&LogLimits::refused)) {
     const std::string why = for_operator.empty() ? std::string(detail) : for_operator;
     log::info("%s refused: %d %s", tag().c_str(), status, why.c_str());

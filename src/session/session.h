@@ -103,6 +103,7 @@ class Session {
   Step reply_with(web::Reply reply);
   Step refuse(int status, std::string_view detail, std::string_view extra_lines = "",
               const std::string& for_operator = "");
+  Step refuse_plain();
   std::optional<Step> check_host();
   std::optional<Step> check_origin();
   Step give_up_dialling();

@@ -16,9 +16,63 @@ Upgrade refuse(int status, std::string_view reason) {
   return upgrade;
 }
 
+bool take(std::string_view& text, char c) {
+  text = http::trim(text);
+  if (!text.starts_with(c)) return false;
+  text = http::trim(text.substr(1));
+  return true;
+}
+
+bool take_token(std::string_view& text) {
+  const auto* end = std::ranges::find_if_not(text, http::is_token_char);
+  if (end == text.begin()) return false;
+  text = http::trim({end, text.end()});
+  return true;
+}
+
+// Section 9.1: once its escapes are undone, a quoted value has to be a token.
+bool take_quoted_token(std::string_view& text) {
+  if (!text.starts_with('"')) return false;
+  std::size_t i = 1;
+  for (; i < text.size() && text[i] != '"'; ++i) {
+    if (text[i] == '\\') ++i;
+    if (i == text.size() || !http::is_token_char(text[i])) return false;
+  }
+  if (i == 1 || i == text.size()) return false;
+  text = http::trim(text.substr(i + 1));
+  return true;
+}
+
+// Section 9.1, the ABNF of Sec-WebSocket-Extensions; empty elements are passed over as in any list.
+bool is_extension_list(std::string_view text) {
+  while (true) {
+    while (take(text, ',')) {
+    }
+    if (text.empty()) return true;
+    if (!take_token(text)) return false;
+    while (take(text, ';')) {
+      if (!take_token(text)) return false;
+      if (take(text, '=') && !take_token(text) && !take_quoted_token(text)) return false;
+    }
+    if (!text.empty() && !text.starts_with(',')) return false;
+  }
+}
+
+bool extensions_are_valid(const http::RequestHead& head) {
+  return std::ranges::all_of(head.fields, [](const http::Field& field) {
+    return !http::equals_ignoring_case(field.name, "sec-websocket-extensions") ||
+           is_extension_list(field.value);
+  });
+}
+
 }  // namespace
 
-bool is_upgrade(const http::RequestHead& head) { return head.lists("upgrade", "websocket"); }
+bool is_upgrade(const http::RequestHead& head) {
+  // HTTP/1.0 has no upgrades: the field is to be ignored there (RFC 9110 section 7.8). Who sends a
+  // key all the same, most often by way of a proxy that was told too little, is told why it fails.
+  if (head.minor_version == 0) return head.count("sec-websocket-key") > 0;
+  return head.lists("upgrade", "websocket");
+}
 
 Upgrade check_upgrade(const http::RequestHead& head) {
   if (head.method != "GET") return refuse(405, "a WebSocket is opened with GET");
@@ -32,10 +86,15 @@ Upgrade check_upgrade(const http::RequestHead& head) {
   if (!nonce || nonce->size() != 16) {
     return refuse(400, "Sec-WebSocket-Key has to be 16 bytes in base64");
   }
+  // section 9.1: what does not conform to the ABNF fails the connection, though we take none
+  if (!extensions_are_valid(head)) return refuse(400, "Sec-WebSocket-Extensions is malformed");
+  const auto offered = head.list("sec-websocket-protocol");
+  if (!std::ranges::all_of(offered, http::is_token)) {
+    return refuse(400, "Sec-WebSocket-Protocol is malformed");
+  }
 
   Upgrade upgrade;
   upgrade.accept = accept_key(*key);
-  const auto offered = head.list("sec-websocket-protocol");
   const auto has = [&](std::string_view name) {
     return std::ranges::find(offered, name) != offered.end();
   };

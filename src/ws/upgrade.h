@@ -10,8 +10,8 @@
 
 namespace wsproxy::ws {
 
-/// True if a request asks for a WebSocket at all ("websocket" in its Upgrade field); anything else
-/// is an ordinary HTTP request.
+/// True if a request asks for a WebSocket at all ("websocket" in its Upgrade field; in HTTP/1.0, which
+/// knows no upgrade, a Sec-WebSocket-Key); anything else is an ordinary HTTP request.
 bool is_upgrade(const http::RequestHead& head);
 
 struct Upgrade {

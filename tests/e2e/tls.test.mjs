@@ -81,6 +81,18 @@ test('--ssl-only: no plain page and no plain WebSocket, TLS as usual', async (t)
   assert.equal(String(await secure.data()), 'ok');
 });
 
+test('--ssl-only with --server-name: a plain GET is led to that name, whatever Host says', async (t) => {
+  const named = await Proxy.start(t, echo.port, { args: ['--cert', both, '--ssl-only', '--server-name=desk.example.org'] });
+  for (const name of ['localhost', '127.0.0.1', 'desk.example.org']) {
+    const answer = await get(t, named.port, '/vnc.html?a=b', { Host: `${name}:1` });
+    assert.equal(answer.status, 308, name);
+    assert.equal(answer.headers.location, `https://desk.example.org:${named.port}/vnc.html?a=b`);
+  }
+  const refused = await get(t, strict.port, '/');
+  assert.equal(refused.status, 400);
+  assert.match(String(refused.body), /https:\/\//, 'and without a name it is told what to use');
+});
+
 test('without a certificate a TLS hello is ended at once', async (t) => {
   const plain = await Proxy.start(t, echo.port);
   await assert.rejects(connect(t, { port: plain.port, secure: true }));

@@ -220,6 +220,47 @@ TEST_F(SessionTest, RefusesPlainRequestsWhenTlsIsAMust) {
   EXPECT_EQ(dialer_.dialled, "");
 }
 
+TEST_F(SessionTest, LeadsAPlainGetToAConfiguredNameAndNeverToHost) {
+  settings_->config.ssl_only = true;
+  const auto answer_to = [&](std::string_view request) {
+    client_ = std::make_shared<Peer>();
+    begin();
+    receive(request);
+    return sent();
+  };
+  constexpr std::string_view kGet = "GET /a?b=c HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  settings_->config.server_name = {"*", "*.example.org"};
+  EXPECT_TRUE(answer_to(kGet).starts_with("HTTP/1.1 400 ")) << "a pattern is no name";
+
+  settings_->config.server_name = {"*.example.org", "desk.example.org", "other.example.org"};
+  const std::string answer = answer_to(kGet);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 308 "));
+  EXPECT_NE(answer.find("\r\nLocation: https://desk.example.org/a?b=c\r\n"), std::string::npos);
+  EXPECT_NE(answer_to("HEAD //x/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                .find("\r\nLocation: https://desk.example.org//x/\r\n"),
+            std::string::npos);
+  EXPECT_TRUE(answer_to(kUpgrade).starts_with("HTTP/1.1 400 ")) << "no browser follows it";
+  EXPECT_TRUE(answer_to("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(answer_to("GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                  .starts_with("HTTP/1.1 400 "));
+
+  settings_->config.server_name = {"2001:db8::1"};
+  EXPECT_NE(answer_to(kGet).find("\r\nLocation: https://[2001:db8::1]/a?b=c\r\n"),
+            std::string::npos);
+}
+
+TEST_F(SessionTest, TheHostOfAnAbsoluteTargetIsTheOneThatCounts) {
+  // RFC 9112 section 3.2.2: the received Host is to be ignored then
+  settings_->names = {};
+  begin();
+  receive("GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 421 "));
+  client_ = std::make_shared<Peer>();
+  begin();
+  receive("GET http://localhost/ HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 200 "));
+}
+
 TEST_F(SessionTest, NamesTheVersionItSpeaks) {
   begin();
   std::string request(kUpgrade);
@@ -228,6 +269,30 @@ TEST_F(SessionTest, NamesTheVersionItSpeaks) {
   const std::string answer = sent();
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 426 "));
   EXPECT_NE(answer.find("\r\nSec-WebSocket-Version: 13\r\n"), std::string::npos);
+  // RFC 9110 section 15.5.22, and 7.8 for the option that goes with it
+  EXPECT_NE(answer.find("\r\nUpgrade: websocket\r\n"), std::string::npos);
+  EXPECT_NE(answer.find("\r\nConnection: Upgrade\r\n"), std::string::npos);
+}
+
+TEST_F(SessionTest, ARefusedHeadOfAHeadGetsNoBody) {
+  // RFC 9110 section 9.3.2, whatever is wrong with the rest of it
+  for (const std::string_view request :
+       {"HEAD / HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nA: \x01",
+        "HEAD / HTTP/2.0\r\n\r\n"}) {
+    client_ = std::make_shared<Peer>();
+    begin();
+    receive(request);
+    const std::string answer = sent();
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+    EXPECT_NE(answer.find("\r\nContent-Length: "), std::string::npos) << answer;
+  }
+}
+
+TEST_F(SessionTest, AnUnknownMethodIsNotImplementedEvenForAnUpgrade) {
+  begin();
+  std::string request(kUpgrade);
+  receive(request.replace(0, 3, "BREW"));
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 501 "));
 }
 
 TEST_F(SessionTest, LingersForTheClientsFinButNotForEver) {

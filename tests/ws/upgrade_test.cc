@@ -72,6 +72,47 @@ TEST(Upgrade, IsAskedForByTheUpgradeField) {
   EXPECT_FALSE(asks("X: y"));
 }
 
+TEST(Upgrade, InHttp10IsAskedForByTheKey) {
+  // RFC 9110 section 7.8: a server has to ignore the Upgrade field of HTTP/1.0
+  EXPECT_FALSE(is_upgrade(Request("GET / HTTP/1.0", {kUpgrade, kConnection}).head));
+  EXPECT_TRUE(is_upgrade(Request("GET / HTTP/1.0", {kUpgrade, kConnection, kVersion, kKey}).head));
+}
+
+TEST(Upgrade, RefusesMalformedExtensionsWith400) {
+  // RFC 6455 section 9.1: the connection MUST fail
+  for (const std::string_view value :
+       {"a b", "a;", "a;=1", "a;b=", "a;b=\"", "a;b=\"c", "a;b=\"\"", "a;b=\"c d\"", "a;b=\"c\\\"",
+        "a/b", "=", ";a", "a;b=c=d", "a;b=\"c\"d", "a;b==c", "a,b c", "\"a\"", "a;b=\"\\"}) {
+    expect_refused(check({kHost, kUpgrade, kConnection, kVersion, kKey,
+                          "Sec-WebSocket-Extensions: " + std::string(value)}),
+                   400, "Sec-WebSocket-Extensions is malformed");
+  }
+  expect_refused(check({kHost, kUpgrade, kConnection, kVersion, kKey, "Sec-WebSocket-Extensions: a",
+                        "Sec-WebSocket-Extensions: ?"}),
+                 400, "Sec-WebSocket-Extensions is malformed");
+}
+
+TEST(Upgrade, DeclinesWellFormedExtensions) {
+  for (const std::string_view value :
+       {"", "a", " a , b ", "a;b", "a; b = c ;d", "a;b=\"c\"", "a;b=\"c\\d\", e", "a,,b", ",a,",
+        "permessage-deflate; client_max_window_bits=15, permessage-deflate"}) {
+    EXPECT_EQ(check({kHost, kUpgrade, kConnection, kVersion, kKey,
+                     "Sec-WebSocket-Extensions: " + std::string(value)})
+                  .status,
+              101)
+        << value;
+  }
+}
+
+TEST(Upgrade, RefusesSubprotocolsThatAreNoTokensWith400) {
+  // RFC 6455 section 4.2.1: the ABNF of every component counts
+  for (const std::string_view value : {"a b", "binary, a/b", "\"binary\"", "a;b"}) {
+    expect_refused(check({kHost, kUpgrade, kConnection, kVersion, kKey,
+                          "Sec-WebSocket-Protocol: " + std::string(value)}),
+                   400, "Sec-WebSocket-Protocol is malformed");
+  }
+}
+
 TEST(Upgrade, RefusesOtherMethodsWith405) {
   for (const std::string_view method : {"HEAD", "POST", "get", "OPTIONS"}) {
     expect_refused(
