@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { binary, Proxy, runToEnd } from './support/proxy.mjs';
+import { binary, Proxy, runToEnd, sanitized } from './support/proxy.mjs';
 import { handshake } from './support/rfb.mjs';
 import { refusedPort } from './support/servers.mjs';
 import { start, tempDir, until, within } from './support/scope.mjs';
@@ -184,7 +184,7 @@ test('killed with SIGKILL, it takes the program along', async (t) => {
   await until('its end', () => !alive(pid));
 });
 
-test('an LD_PRELOAD of its own stays', async (t) => {
+test('an LD_PRELOAD of its own stays', { skip: sanitized ? 'AddressSanitizer wants to be the first library' : false }, async (t) => {
   const folder = tempDir(t);
   const script = path.join(folder, 'show');
   writeFileSync(script, '#!/bin/sh\nprintf %s "$LD_PRELOAD" >"$0.out"\n', { mode: 0o755 });
