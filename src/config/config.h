@@ -41,16 +41,18 @@ struct Config {
   std::string ssl_target_key;   ///< PEM file; empty: the key is in `ssl_target_cert`
 
   // TLS
-  std::string cert;          ///< PEM file: certificate and chain; empty: no TLS
-  std::string key;           ///< PEM file; empty: the key is in `cert`
+  std::vector<std::string> cert;  ///< PEM files: certificate and chain; empty: no TLS
+  std::vector<std::string>
+      key;                   ///< PEM files, as many as of `cert`, or none: the keys are in those
   std::string key_password;  ///< never to be shown
   std::string key_password_file;
   bool ssl_only = false;
   std::string ssl_version = "default";
-  std::string ssl_ciphers;       ///< OpenSSL list, up to TLS 1.2; empty: ours
-  std::string ssl_ciphersuites;  ///< OpenSSL list, TLS 1.3; empty: ours
-  bool verify_client = false;    ///< only with `ssl_only`
-  std::string cafile;            ///< PEM file; empty: the system's
+  std::string ssl_ciphers;        ///< OpenSSL list, up to TLS 1.2; empty: ours
+  std::string ssl_ciphersuites;   ///< OpenSSL list, TLS 1.3; empty: ours
+  bool verify_client = false;     ///< only with `ssl_only`
+  std::string cafile;             ///< PEM file; empty: the system's
+  std::vector<std::string> ocsp;  ///< files in DER
 
   // Pages
   std::string web;                         ///< directory to serve in place of the built-in page

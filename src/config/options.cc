@@ -57,9 +57,11 @@ constexpr std::array kOptions = {
 
     Option{Tls, "cert", 0, "FILE", &Config::cert, 0, 0, Reload::NewSessions, kWebsockify,
            "Offer TLS with the certificate chain in this PEM file; without it only plain connections "
-           "are served. With --ssl-only alone it is self.pem"},
+           "are served. With --ssl-only alone it is self.pem. May be repeated: a client is shown the "
+           "one for the name that it asks for, or the first"},
     Option{Tls, "key", 0, "FILE", &Config::key, 0, 0, Reload::NewSessions, kWebsockify,
-           "Read the private key from this PEM file; by default it is in the certificate's file"},
+           "Read the private key from this PEM file; by default it is in the certificate's file. With "
+           "several certificates give a key for each, in the same order, or none"},
     Option{Tls, "key-password", 0, "PASSWORD", &Config::key_password, 0, 0, Reload::NewSessions, kWebsockify | kSecret,
            "The key's password; everybody on this machine can read it on the command line"},
     Option{Tls, "key-password-file", 0, "FILE", &Config::key_password_file, 0, 0, Reload::NewSessions, kPlain,
@@ -76,6 +78,9 @@ constexpr std::array kOptions = {
            "Serve only clients with a certificate; needs --ssl-only"},
     Option{Tls, "cafile", 0, "FILE", &Config::cafile, 0, 0, Reload::NewSessions, kWebsockify,
            "Trust the authorities in this PEM file for clients' certificates, in place of the system's"},
+    Option{Tls, "ocsp", 0, "FILE", &Config::ocsp, 0, 0, Reload::NewSessions, kPlain,
+           "Staple the OCSP response in this DER file to the certificate that it is about, for as long as "
+           "it holds; read again when it changes. May be repeated"},
 
     Option{Pages, "web", 0, "DIR", &Config::web, 0, 0, Reload::NewSessions, kWebsockify,
            "Serve the files of this directory in place of the built-in page"},
@@ -262,6 +267,7 @@ struct Reader {
       if (auto address = parse_listen_address(text); !address)
         return std::unexpected(address.error());
     }
+    if (text.empty() && member != &Config::wrap) return fail(Errc::Invalid, "the value is empty");
     (config.*member).emplace_back(text);
     return {};
   }

@@ -19,6 +19,7 @@ struct Pair {
 
 constexpr std::array kNeeds = {
     Pair{"key", "cert"},
+    Pair{"ocsp", "cert"},
     Pair{"verify-client", "ssl-only"},
     Pair{"legacy-syslog", "syslog"},
     Pair{"ssl-target-ca", "ssl-target"},
@@ -169,6 +170,13 @@ class Combiner {
                      shown(option) + " needs " + (dashes ? "--" : "") + std::string(needed));
       }
     }
+    const std::size_t keys = all_.config.key.size();
+    const std::size_t certificates = all_.config.cert.size();
+    if (keys != 0 && keys != certificates) {
+      return blame("key", shown("key") + ": " + std::to_string(keys) + " for " +
+                              std::to_string(certificates) +
+                              " certificates; give one for each, in the same order, or none");
+    }
     return {};
   }
 
@@ -217,7 +225,7 @@ class Combiner {
       warn("ssl-version", "TLS 1.1 is broken; every browser since 2014 speaks 1.2");
     if (config.traffic) config.verbose = true;
     if (config.verbose) config.log_level = "debug";
-    if (config.ssl_only && config.cert.empty()) config.cert = "self.pem";
+    if (config.ssl_only && config.cert.empty()) config.cert = {"self.pem"};
   }
 
   void warn(std::string_view name, std::string_view text) {

@@ -89,10 +89,13 @@ class StartDirectory {
   // The paths of `config` as they are for a process that has left.
   void make_absolute(config::Config& config) const {
     for (std::string config::Config::* member :
-         {&config::Config::cert, &config::Config::key, &config::Config::key_password_file,
-          &config::Config::cafile, &config::Config::ssl_target_ca, &config::Config::ssl_target_cert,
+         {&config::Config::key_password_file, &config::Config::cafile,
+          &config::Config::ssl_target_ca, &config::Config::ssl_target_cert,
           &config::Config::ssl_target_key, &config::Config::web}) {
       config.*member = absolute(config.*member);
+    }
+    for (std::vector<std::string>* paths : {&config.cert, &config.key, &config.ocsp}) {
+      for (std::string& path : *paths) path = absolute(path);
     }
     constexpr std::string_view kUnix = "unix:";
     if (config.target.starts_with(kUnix)) {

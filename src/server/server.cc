@@ -109,7 +109,7 @@ Status Server::prepare() {
     recorder = std::move(*started);
   }
   certificates_ = watch_of(startup_.config);
-  auto settings = make_settings(startup_.config);
+  auto settings = make_settings(startup_.config, ticket_keys_);
   if (!settings) return std::unexpected(settings.error());
   (*settings)->recorder = std::move(recorder);
   take(std::move(*settings));
@@ -221,12 +221,14 @@ void Server::add_listener(UniqueFd socket, const std::string& where, io::SocketF
 // The files are looked at before they are read, so that no change falls in between.
 std::unique_ptr<tls::CertificateWatch> Server::watch_of(const config::Config& config) {
   if (config.cert.empty()) return nullptr;
-  std::vector<std::string> files = {config.cert};
-  for (const std::string* file : {&config.key, &config.key_password_file, &config.cafile}) {
+  std::vector<std::string> files = config.cert;
+  files.insert(files.end(), config.key.begin(), config.key.end());
+  for (const std::string* file : {&config.key_password_file, &config.cafile}) {
     if (!file->empty()) files.push_back(*file);
   }
-  return std::make_unique<tls::CertificateWatch>(clock_, std::move(files),
-                                                 [this] { return load_tls(this->config()); });
+  return std::make_unique<tls::CertificateWatch>(clock_, std::move(files), config.ocsp, [this] {
+    return load_tls(this->config(), ticket_keys_);
+  });
 }
 
 std::string Server::ready_text() const {
@@ -333,7 +335,7 @@ Status Server::use_new_configuration() {
   const std::vector<std::string_view> kept = config::keep_until_restart(config(), *next);
   // the watch in use stays until all is well: it knows which certificate we have
   auto certificates = watch_of(*next);
-  auto settings = make_settings(*next);
+  auto settings = make_settings(*next, ticket_keys_);
   if (!settings) return std::unexpected(settings.error());
   (*settings)->recorder = settings_->recorder;
   if (program_) (*settings)->target = program_->target();

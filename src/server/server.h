@@ -23,6 +23,7 @@
 #include "session/log_limits.h"
 #include "session/session_table.h"
 #include "tls/certificate_watch.h"
+#include "tls/ticket_keys.h"
 #include "tls/tls_dialer.h"
 
 namespace wsproxy::server {
@@ -106,6 +107,8 @@ class Server {
 
   Startup startup_;
   SystemClock clock_;
+  // kept over reloads, so that sessions resume after one
+  std::shared_ptr<tls::TicketKeys> ticket_keys_ = std::make_shared<tls::TicketKeys>(clock_);
   io::EventLoop loop_;
   io::Signals signals_;
   io::Resolver resolver_;

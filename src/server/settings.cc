@@ -45,13 +45,23 @@ Result<std::shared_ptr<const tls::ClientContext>> load_tls_to_target(const confi
 
 }  // namespace
 
-Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& config) {
+Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& config,
+                                                        std::shared_ptr<tls::TicketKeys> tickets) {
   auto password = key_password(config);
   if (!password) return std::unexpected(password.error());
   tls::ServerOptions options;
-  options.cert = config.cert;
-  options.key = config.key;
+  for (std::size_t i = 0; i < config.cert.size(); ++i) {
+    tls::CertificateFiles files{config.cert[i], i < config.key.size() ? config.key[i] : ""};
+    if (i > 0) {
+      options.more.push_back(std::move(files));
+    } else {
+      options.cert = std::move(files.cert);
+      options.key = std::move(files.key);
+    }
+  }
   options.key_password = std::move(*password);
+  options.ocsp = config.ocsp;
+  options.tickets = std::move(tickets);
   options.min_version = min_version(config);
   options.ciphers = config.ssl_ciphers;
   options.ciphersuites = config.ssl_ciphersuites;
@@ -62,7 +72,8 @@ Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& co
   return context;
 }
 
-Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& config) {
+Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& config,
+                                                         std::shared_ptr<tls::TicketKeys> tickets) {
   auto settings = std::make_shared<session::Settings>();
   settings->config = config;
   if (config.wrap.empty()) {
@@ -71,7 +82,7 @@ Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& c
     settings->target = std::move(*target);
   }
   if (!config.cert.empty()) {
-    auto tls = load_tls(config);
+    auto tls = load_tls(config, std::move(tickets));
     if (!tls) return std::unexpected(tls.error());
     settings->tls = std::move(*tls);
   }

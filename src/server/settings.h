@@ -6,17 +6,21 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "session/settings.h"
+#include "tls/ticket_keys.h"
 
 namespace wsproxy::server {
 
 /// Does everything that can fail: reads certificates, keys and passwords, opens the web directory,
 /// looks at the target. Warnings go to the log.
 /// Errors name the option, and the file or address.
-Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& config);
+/// `tickets`: the keys that seal TLS tickets, null for new ones.
+Result<std::shared_ptr<session::Settings>> make_settings(
+    const config::Config& config, std::shared_ptr<tls::TicketKeys> tickets = nullptr);
 
 /// The TLS that we offer; `config.cert` is not empty.
 /// Errors: as above.
-Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& config);
+Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& config,
+                                                        std::shared_ptr<tls::TicketKeys> tickets);
 
 /// The level that --log-level and --verbose come to.
 log::Level log_level(const config::Config& config);

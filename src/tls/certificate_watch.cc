@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -17,8 +19,12 @@ std::int64_t nanoseconds(const timespec& time) {
 
 }  // namespace
 
-CertificateWatch::CertificateWatch(const Clock& clock, std::vector<std::string> files, Load load)
-    : clock_(clock), files_(std::move(files)), load_(std::move(load)), loaded_(look()) {}
+CertificateWatch::CertificateWatch(const Clock& clock, std::vector<std::string> files,
+                                   std::vector<std::string> optional, Load load)
+    : clock_(clock), needed_(files.size()), files_(std::move(files)), load_(std::move(load)) {
+  files_.insert(files_.end(), optional.begin(), optional.end());
+  loaded_ = look();
+}
 
 CertificateWatch::Stamps CertificateWatch::look() const {
   Stamps stamps;
@@ -38,17 +44,23 @@ std::shared_ptr<const TlsContext> CertificateWatch::renewed() {
   if (now < next_look_) return nullptr;
   next_look_ = now + kBetweenLooks;
   Stamps seen = look();
-  if (seen == loaded_) return nullptr;
   // a file that is away for a moment, or for good after a chroot, is no reason to give up a good one
-  for (const Stamp& stamp : seen) {
-    if (stamp == Stamp{}) return nullptr;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i] != Stamp{}) continue;
+    if (i < needed_) return nullptr;
+    seen[i] = loaded_[i];
   }
+  const auto changed = std::ranges::mismatch(seen, loaded_).in1 - seen.begin();
+  if (changed == std::ssize(seen)) return nullptr;
   auto context = load_();
   if (context) {
     loaded_ = std::move(seen);
     tried_.clear();
     complaint_.clear();
-    log::info("certificate %s was renewed: new sessions get it", files_.front().c_str());
+    const auto which = static_cast<std::size_t>(changed);
+    log::info("%s %s was renewed: new sessions get it",
+              which < needed_ ? "certificate" : "OCSP response",
+              files_[which < needed_ ? 0 : which].c_str());
     for (const std::string& text : (*context)->warnings()) log::warning("%s", text.c_str());
     return std::move(*context);
   }

@@ -20,8 +20,10 @@ class CertificateWatch {
   using Load = std::move_only_function<Result<std::shared_ptr<const TlsContext>>()>;
 
   /// To be made before the files are loaded for the first time, so that no change falls in between. `load`
-  /// is called from renewed().
-  CertificateWatch(const Clock& clock, std::vector<std::string> files, Load load);
+  /// is called from renewed(); it needs `files`, but can do without `optional`, one of which that goes
+  /// away is no change.
+  CertificateWatch(const Clock& clock, std::vector<std::string> files,
+                   std::vector<std::string> optional, Load load);
 
   /// For each new client. A context, if the files have changed and can be used: for sessions from now on.
   /// Null: go on with the one in use. That is so too while new files do not fit together, as when only one
@@ -43,6 +45,7 @@ class CertificateWatch {
   [[nodiscard]] Stamps look() const;
 
   const Clock& clock_;
+  std::size_t needed_;  // of files_, the first ones
   std::vector<std::string> files_;
   Load load_;
   Stamps loaded_;          // of the files in use

@@ -27,6 +27,11 @@ constexpr std::size_t kReadBudget = std::size_t{80} * 1024;
 constexpr std::size_t kMaxUnflushed = std::size_t{256} * 1024;
 constexpr unsigned kMaxHandshakeMessages = 256;
 
+// What a stranger may send before we know him. Browsers' hellos have up to 2 KiB, OpenSSL would take 128;
+// certificate chains may have 100. Records of one byte count with their headers.
+constexpr std::size_t kMaxHello = std::size_t{16} * 1024;
+constexpr std::size_t kMaxHandshake = std::size_t{128} * 1024;
+
 }  // namespace
 
 // The BIO through which OpenSSL reaches the stream below it.
@@ -56,12 +61,19 @@ struct BioCallbacks {
       BIO_set_retry_read(bio);
       return 0;
     }
-    const std::size_t most = std::min(size, stream.read_budget_);
+    std::size_t most = std::min(size, stream.read_budget_);
+    if (stream.handshaking_) most = std::min(most, stream.handshake_budget_);
+    if (most == 0) {
+      stream.failure_ = IoResult::failed(
+          0, stream.hello_seen_ ? "TLS handshake is too long" : "TLS hello is too long");
+      return 0;
+    }
     const IoResult result =
         stream.inner_->read(MutableBytes(reinterpret_cast<std::byte*>(data), most));
     switch (result.kind) {
       case IoResult::Kind::Ok:
         stream.read_budget_ -= result.bytes;
+        if (stream.handshaking_) stream.handshake_budget_ -= result.bytes;
         *got = result.bytes;
         return 1;
       case IoResult::Kind::Again: BIO_set_retry_read(bio); return 0;
@@ -77,11 +89,7 @@ struct BioCallbacks {
   }
 
   static void message(int sent, int, int type, const void*, std::size_t, SSL*, void* argument) {
-    TlsStream& stream = *static_cast<TlsStream*>(argument);
-    if (sent != 0 || type != SSL3_RT_HANDSHAKE || stream.handshaking_) return;
-    if (++stream.handshake_messages_ > kMaxHandshakeMessages) {
-      stream.failure_ = IoResult::failed(0, "too many TLS handshake messages");
-    }
+    static_cast<TlsStream*>(argument)->note_message(sent, type);
   }
 
   static BIO_METHOD* method() {
@@ -99,7 +107,10 @@ struct BioCallbacks {
 void TlsStream::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 TlsStream::TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner, Role role)
-    : inner_(std::move(inner)), role_(role), ssl_(ssl) {
+    : inner_(std::move(inner)),
+      handshake_budget_(role == Role::Server ? kMaxHello : kMaxHandshake),
+      role_(role),
+      ssl_(ssl) {
   CHECK(ssl_);
   BIO* bio = BIO_new(BioCallbacks::method());
   CHECK(bio != nullptr);
@@ -159,6 +170,20 @@ const char* TlsStream::version() const { return SSL_get_version(ssl_.get()); }
 
 std::string TlsStream::peer_name() const {
   return subject_name(SSL_get0_peer_certificate(ssl_.get()));
+}
+
+void TlsStream::note_message(int sent, int type) {
+  if (handshaking_) {
+    if (sent != 0 || type != SSL3_RT_HANDSHAKE || hello_seen_) return;
+    hello_seen_ = true;
+    if (role_ == Role::Server) handshake_budget_ += kMaxHandshake - kMaxHello;
+    return;
+  }
+  // an attempt to renegotiate is not shown to us, the alert that refuses it is
+  const bool counts = sent == 0 ? type == SSL3_RT_HANDSHAKE : type == SSL3_RT_ALERT;
+  if (counts && ++handshake_messages_ > kMaxHandshakeMessages) {
+    failure_ = IoResult::failed(0, "too many TLS handshake messages");
+  }
 }
 
 IoResult TlsStream::result_of(int returned) {

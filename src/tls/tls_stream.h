@@ -13,6 +13,9 @@ namespace wsproxy::tls {
 
 /// OpenSSL reads and writes records through the inner stream by way of two small buffers of ours,
 /// so that one system call carries several records. Both are freed when they are empty.
+///
+/// What the peer can make us do is bounded: 16 KiB of a client's hello, 128 KiB of a handshake, 80 KiB in
+/// one read, 256 handshake messages after the handshake.
 class TlsStream final : public io::Stream {
  public:
   enum class Role : unsigned char { Server, Client };
@@ -50,6 +53,7 @@ class TlsStream final : public io::Stream {
     void operator()(ssl_st* ssl) const;
   };
 
+  void note_message(int sent, int type);
   io::IoResult result_of(int returned);
   void note_handshake_failure(const io::IoResult& result, unsigned long error);
   io::IoResult flush();
@@ -60,7 +64,8 @@ class TlsStream final : public io::Stream {
   io::IoResult failure_;             // why nothing more can be read, once that is so
   io::IoResult write_failure_;       // the same for writing; what was received may still be read
   std::size_t read_budget_ = 0;      // bytes that OpenSSL may still read in this call of ours
-  unsigned handshake_messages_ = 0;  // received after the handshake: KeyUpdates, renegotiations
+  std::size_t handshake_budget_;     // bytes that may still come before the handshake is done
+  unsigned handshake_messages_ = 0;  // after the handshake: KeyUpdates, attempts to renegotiate
   std::string refusal_;              // why the peer's certificate was refused
   std::string handshake_failure_;
   Role role_;
@@ -68,6 +73,7 @@ class TlsStream final : public io::Stream {
   bool read_was_full_ = false;  // the last read filled its buffer: there may be more inside
   bool end_seen_ = false;       // the last read met an end behind its bytes: the next one gives it
   bool handshaking_ = true;
+  bool hello_seen_ = false;            // the peer's first handshake message was received whole
   std::unique_ptr<ssl_st, Free> ssl_;  // last: freed first, while the BIO's buffers are alive
 };
 

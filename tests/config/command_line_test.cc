@@ -53,8 +53,8 @@ TEST(CommandLine, ReadsEveryFormOfListenAddress) {
 
 TEST(CommandLine, HasItsDefaults) {
   const Config config = options({});
-  EXPECT_EQ(config.cert, "");
-  EXPECT_EQ(config.key, "");
+  EXPECT_EQ(config.cert, List{});
+  EXPECT_EQ(config.key, List{});
   EXPECT_EQ(config.web, "");
   EXPECT_FALSE(config.ssl_only || config.foreground || config.verbose || config.help ||
                config.version);
@@ -66,8 +66,8 @@ TEST(CommandLine, HasItsDefaults) {
 }
 
 TEST(CommandLine, SetsEachOption) {
-  EXPECT_EQ(options({"--cert", "c.pem"}).cert, "c.pem");
-  EXPECT_EQ(options({"--cert=c.pem", "--key=k.pem"}).key, "k.pem");
+  EXPECT_EQ(options({"--cert", "c.pem"}).cert, List{"c.pem"});
+  EXPECT_EQ(options({"--cert=c.pem", "--key=k.pem"}).key, List{"k.pem"});
   EXPECT_TRUE(options({"--ssl-only"}).ssl_only);
   EXPECT_EQ(options({"--web", "/srv/www"}).web, "/srv/www");
   EXPECT_EQ(options({"--handshake-timeout", "1"}).handshake_timeout, seconds(1));
@@ -108,7 +108,7 @@ TEST(CommandLine, TheLastOfSeveralCounts) {
 }
 
 TEST(CommandLine, APrefixIsEnoughWhenItIsUnambiguous) {
-  EXPECT_EQ(options({"--ce=x"}).cert, "x");
+  EXPECT_EQ(options({"--ce=x"}).cert, List{"x"});
   EXPECT_TRUE(options({"--verb"}).verbose);
   EXPECT_TRUE(options({"--ssl-o"}).ssl_only);
   EXPECT_EQ(options({"--hand=7"}).handshake_timeout, seconds(7));
@@ -195,9 +195,9 @@ TEST(CommandLine, AKeyNeedsACertificate) {
 }
 
 TEST(CommandLine, SslOnlyAloneReadsSelfPem) {
-  EXPECT_EQ(options({"--ssl-only"}).cert, "self.pem");
-  EXPECT_EQ(options({"--ssl-only", "--cert=c.pem"}).cert, "c.pem");
-  EXPECT_EQ(options({}).cert, "");
+  EXPECT_EQ(options({"--ssl-only"}).cert, List{"self.pem"});
+  EXPECT_EQ(options({"--ssl-only", "--cert=c.pem"}).cert, List{"c.pem"});
+  EXPECT_EQ(options({}).cert, List{});
 }
 
 TEST(CommandLine, SetsEveryOptionOfTheTable) {
@@ -254,8 +254,8 @@ TEST(CommandLine, TakesWhatNoVncsProxyScriptPasses) {
   EXPECT_EQ(config.syslog, "h:514");
   EXPECT_TRUE(config.ssl_only && config.file_only);
   EXPECT_EQ(config.web, "/w");
-  EXPECT_EQ(config.cert, "/c.pem");
-  EXPECT_EQ(config.key, "/k.pem");
+  EXPECT_EQ(config.cert, List{"/c.pem"});
+  EXPECT_EQ(config.key, List{"/k.pem"});
   EXPECT_EQ(config.listen, List{"6080"});
   EXPECT_EQ(config.target, "localhost:5900");
   EXPECT_EQ(config.heartbeat, seconds(20));

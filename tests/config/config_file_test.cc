@@ -38,7 +38,7 @@ TEST(ConfigFile, ReadsKeysOfEveryKind) {
       "wrap-mode = ignore\n"
       "listen = 6080\n"
       "listen = unix:/run/w\n");
-  EXPECT_EQ(config.cert, "c.pem");
+  EXPECT_EQ(config.cert, List{"c.pem"});
   EXPECT_TRUE(config.ssl_only);
   EXPECT_EQ(config.heartbeat, seconds(7));
   EXPECT_EQ(config.max_sessions, 12);

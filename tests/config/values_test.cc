@@ -199,9 +199,22 @@ TEST(Combinations, InTheFileAreBlamedOnItsLine) {
 }
 
 TEST(Combinations, MayBeCompletedOnTheCommandLine) {
-  EXPECT_EQ(config_of({"--cert=c"}, "listen = 1\ntarget = t:1\nkey = k").key, "k");
+  EXPECT_EQ(config_of({"--cert=c"}, "listen = 1\ntarget = t:1\nkey = k").key, List{"k"});
   EXPECT_EQ(usage_error({"--key=k", "1", "t:1"}), "--key needs --cert");
-  EXPECT_EQ(config_of({"--key=k", "1", "t:1"}, "cert = c").cert, "c");
+  EXPECT_EQ(config_of({"--key=k", "1", "t:1"}, "cert = c").cert, List{"c"});
+}
+
+TEST(Combinations, OfCertificatesAndKeysArePairsOrCertificatesAlone) {
+  const Config config = config_of({"1", "t:1"}, "cert = a\nkey = ka\ncert = b\nkey = kb");
+  EXPECT_EQ(config.cert, (List{"a", "b"}));
+  EXPECT_EQ(config.key, (List{"ka", "kb"}));
+  EXPECT_EQ(config_of({"--cert=a", "--cert=b", "1", "t:1"}).key, List{});
+  EXPECT_EQ(usage_error({"--cert=a", "--cert=b", "--key=k", "1", "t:1"}),
+            "--key: 1 for 2 certificates; give one for each, in the same order, or none");
+  EXPECT_EQ(file_error("key = k\nkey = l\ncert = c\n"),
+            "w.conf:1: key: 2 for 1 certificates; give one for each, in the same order, or none");
+  EXPECT_EQ(usage_error({"--ocsp=o", "1", "t:1"}), "--ocsp needs --cert");
+  EXPECT_EQ(usage_error({"--cert=", "1", "t:1"}), "--cert: the value is empty");
 }
 
 TEST(Combinations, TheCommandLineWinsOverWhatContradictsItInTheFile) {
@@ -227,8 +240,8 @@ TEST(Values, OfTheCommandLineWin) {
 }
 
 TEST(Values, FollowFromOthers) {
-  EXPECT_EQ(config_of({"--ssl-only", "1", "t:1"}).cert, "self.pem");
-  EXPECT_EQ(config_of({"1", "t:1"}, "ssl-only = yes\ncert = c").cert, "c");
+  EXPECT_EQ(config_of({"--ssl-only", "1", "t:1"}).cert, List{"self.pem"});
+  EXPECT_EQ(config_of({"1", "t:1"}, "ssl-only = yes\ncert = c").cert, List{"c"});
   EXPECT_EQ(config_of({"-v", "1", "t:1"}).log_level, "debug");
   EXPECT_EQ(config_of({"-v", "--log-level=error", "1", "t:1"}).log_level, "debug");
   EXPECT_EQ(config_of({"1", "t:1"}).log_level, "info");

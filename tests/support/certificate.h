@@ -45,17 +45,20 @@ struct CertificateOptions {
   long from = -3600;                    ///< seconds from now
   long until = 3600;
   std::string password{};  ///< of the key; empty: not encrypted
+  bool rsa = false;        ///< a key of RSA with 2048 bits
+  bool ocsp_signer = false;
 };
 // NOLINTEND(readability-redundant-member-init)
 
-/// A P-256 key and a certificate, both as PEM.
+/// A key (P-256 by default) and a certificate, both as PEM.
 struct Certificate {
   std::string key_pem;
   std::string cert_pem;
   std::string sha256;  ///< of the certificate, in hex
 
   explicit Certificate(const CertificateOptions& options = {})
-      : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), cert_(X509_new(), X509_free) {
+      : key_(options.rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free),
+        cert_(X509_new(), X509_free) {
     static long serial = 0;
     X509* cert = cert_.get();
     X509_set_version(cert, 2);
@@ -71,6 +74,7 @@ struct Certificate {
     X509_set_issuer_name(cert, X509_get_subject_name(issuer.cert_.get()));
     if (!options.alt.empty()) add_extension(NID_subject_alt_name, options.alt);
     if (options.authority) add_extension(NID_basic_constraints, "critical,CA:TRUE");
+    if (options.ocsp_signer) add_extension(NID_ext_key_usage, "OCSPSigning");
     EXPECT_GT(X509_sign(cert, issuer.key_.get(), EVP_sha256()), 0);
 
     const std::unique_ptr<BIO, decltype(&BIO_free)> memory(BIO_new(BIO_s_mem()), BIO_free);
@@ -88,6 +92,9 @@ struct Certificate {
       sha256 += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
     }
   }
+
+  [[nodiscard]] X509* x509() const { return cert_.get(); }
+  [[nodiscard]] EVP_PKEY* key() const { return key_.get(); }
 
  private:
   void add_extension(int nid, const std::string& value) {

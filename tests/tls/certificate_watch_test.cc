@@ -31,7 +31,7 @@ class CertificateWatchTest : public testing::Test {
     std::filesystem::create_directory(directory_);
     put(cert_, first_.cert_pem);
     put(key_, first_.key_pem);
-    watch_.emplace(clock_, std::vector<std::string>{cert_, key_}, [this] {
+    watch_.emplace(clock_, std::vector{cert_, key_}, std::vector{ocsp_}, [this] {
       ++loads_;
       return TlsContext::load({.cert = cert_, .key = key_});
     });
@@ -50,6 +50,7 @@ class CertificateWatchTest : public testing::Test {
   const std::string directory_ = testing::TempDir() + "wsproxy-watch-" + std::to_string(::getpid());
   const std::string cert_ = directory_ + "/cert.pem";
   const std::string key_ = directory_ + "/key.pem";
+  const std::string ocsp_ = directory_ + "/ocsp.der";  // not there at first
   const Certificate first_;
   const Certificate second_;
   int loads_ = 0;
@@ -125,12 +126,35 @@ TEST_F(CertificateWatchTest, NoticesALinkThatPointsElsewhere) {
   put(next + "/cert.pem", second_.cert_pem);
   put(next + "/key.pem", second_.key_pem);
   std::filesystem::create_directory_symlink(directory_, live);
-  CertificateWatch watch(clock_, {live + "/cert.pem", live + "/key.pem"}, [&] {
+  CertificateWatch watch(clock_, {live + "/cert.pem", live + "/key.pem"}, {}, [&] {
     return TlsContext::load({.cert = live + "/cert.pem", .key = live + "/key.pem"});
   });
   std::filesystem::remove(live);
   std::filesystem::create_directory_symlink(next, live);
   EXPECT_NE(watch.renewed(), nullptr);
+}
+
+TEST_F(CertificateWatchTest, AnOptionalFileCountsWhenItComesAndNotWhenItGoes) {
+  testing::internal::CaptureStderr();
+  put(ocsp_, "one");
+  EXPECT_TRUE(renewed());
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("OCSP response " + ocsp_ + " was renewed"));
+  put(ocsp_, "another");
+  EXPECT_TRUE(renewed());
+  std::filesystem::remove(ocsp_);
+  EXPECT_FALSE(renewed());
+  EXPECT_EQ(loads_, 2);
+}
+
+TEST_F(CertificateWatchTest, AnOptionalFileThatIsAwayHoldsUpNoCertificate) {
+  put(ocsp_, "one");
+  EXPECT_TRUE(renewed());
+  std::filesystem::remove(ocsp_);
+  put(cert_, second_.cert_pem);
+  put(key_, second_.key_pem);
+  EXPECT_TRUE(renewed());
+  EXPECT_FALSE(renewed());
 }
 
 TEST_F(CertificateWatchTest, AFileThatBecomesAPipeIsNotOpened) {

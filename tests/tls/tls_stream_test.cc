@@ -14,6 +14,7 @@
 #include "support/builders.h"
 #include "support/certificate.h"
 #include "support/scripted_stream.h"
+#include "support/tls_client.h"
 #include "support/tls_pair.h"
 #include "tls/tls_context.h"
 
@@ -29,68 +30,6 @@ std::shared_ptr<const TlsContext> server_context() {
   return context;
 }
 
-// OpenSSL as a client between two buffers in memory.
-class Client {
- public:
-  Client() : ssl_(SSL_new(context())) {
-    SSL_set_security_level(ssl(), 0);  // old versions are for the server to refuse
-    SSL_set_bio(ssl_.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    SSL_set_connect_state(ssl_.get());
-  }
-
-  SSL* ssl() { return ssl_.get(); }
-
-  // True once the handshake is done as this side sees it.
-  bool handshake() {
-    ERR_clear_error();
-    return SSL_do_handshake(ssl()) == 1;
-  }
-
-  // What goes to the server now.
-  std::string take() {
-    std::string out(BIO_ctrl_pending(SSL_get_wbio(ssl())), '\0');
-    if (!out.empty()) BIO_read(SSL_get_wbio(ssl()), out.data(), static_cast<int>(out.size()));
-    return out;
-  }
-  void give(const std::string& bytes) {
-    if (bytes.empty()) return;
-    BIO_write(SSL_get_rbio(ssl()), bytes.data(), static_cast<int>(bytes.size()));
-  }
-
-  // The records that carry `text`.
-  std::string seal(std::string_view text) {
-    EXPECT_EQ(SSL_write(ssl(), text.data(), static_cast<int>(text.size())),
-              static_cast<int>(text.size()));
-    return take();
-  }
-  std::string seal_end() {
-    SSL_shutdown(ssl());
-    return take();
-  }
-  // All that was received and can be read.
-  std::string open() {
-    std::string out;
-    std::array<char, 16384> piece{};
-    ERR_clear_error();
-    for (int n = 0; (n = SSL_read(ssl(), piece.data(), piece.size())) > 0;) {
-      out.append(piece.data(), static_cast<std::size_t>(n));
-    }
-    return out;
-  }
-
- private:
-  struct Free {
-    void operator()(SSL* ssl) const { SSL_free(ssl); }
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-  };
-  static SSL_CTX* context() {
-    static const std::unique_ptr<SSL_CTX, Free> shared(SSL_CTX_new(TLS_client_method()));
-    return shared.get();
-  }
-
-  std::unique_ptr<SSL, Free> ssl_;
-};
-
 class TlsStreamTest : public testing::Test {
  protected:
   TlsStreamTest()
@@ -100,7 +39,7 @@ class TlsStreamTest : public testing::Test {
   // Begins anew, with a server where `options` rule.
   void serve_with(const ServerOptions& options) {
     peer_ = std::make_shared<Peer>();
-    client_ = Client();
+    client_ = test::TlsClient();
     stream_ = test::serve(test::Certificate(), options)
                   ->accept(std::make_unique<test::ScriptedStream>(peer_));
   }
@@ -141,7 +80,7 @@ class TlsStreamTest : public testing::Test {
   }
 
   std::shared_ptr<Peer> peer_;
-  Client client_;
+  test::TlsClient client_;
   std::unique_ptr<TlsStream> stream_;
   std::string got_;  // by the last read()
 };
@@ -154,7 +93,7 @@ TEST_F(TlsStreamTest, ShakesHandsHoweverTheBytesArrive) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     for (std::size_t chunk = 1; chunk <= longest; ++chunk) {
       peer_ = std::make_shared<Peer>();
-      client_ = Client();
+      client_ = test::TlsClient();
       SSL_set_max_proto_version(client_.ssl(), version);
       stream_ = server_context()->accept(std::make_unique<test::ScriptedStream>(peer_));
       ASSERT_TRUE(shake_hands(chunk).is_ok()) << chunk;
@@ -443,6 +382,120 @@ TEST_F(TlsStreamTest, AFewHundredKeyUpdatesAmongDataFailToo) {
   // the record behind the last one may still be read
   if (result.is_ok()) result = read();
   EXPECT_EQ(result.kind, Kind::Failed);
+}
+
+// A hello that offers so many protocols, http/1.1 among them, that it has about `size` bytes.
+void make_hello_long(SSL* ssl, std::size_t size) {
+  std::string offer = "\x08http/1.1";
+  while (offer.size() + 256 < size) offer += '\xff' + std::string(255, 'x');
+  SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(offer.data()),
+                      static_cast<unsigned>(offer.size()));
+}
+
+TEST_F(TlsStreamTest, AHelloOfSomeKilobytesIsUnderstood) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    serve_with({});
+    SSL_set_max_proto_version(client_.ssl(), version);
+    make_hello_long(client_.ssl(), 14 * 1024);
+    EXPECT_TRUE(shake_hands(1000).is_ok()) << stream_->handshake_failure();
+  }
+}
+
+TEST_F(TlsStreamTest, AHelloOf64KilobytesIsRefusedAfter16) {
+  for (const std::size_t chunk : {1U, 1U << 20}) {
+    serve_with({});
+    make_hello_long(client_.ssl(), 64 * 1024);
+    client_.handshake();
+    const std::string flight = client_.take();
+    ASSERT_GT(flight.size(), 60U * 1024);
+    IoResult result = IoResult::again();
+    std::size_t given = 0;
+    while (result.kind == Kind::Again && given < flight.size()) {
+      peer_->to_read += flight.substr(given, chunk);
+      given += chunk;
+      result = stream_->handshake();
+    }
+    EXPECT_EQ(stream_->handshake_failure(), "TLS hello is too long");
+    EXPECT_LE(std::min(given, flight.size()) - peer_->to_read.size(), 16U * 1024);
+  }
+}
+
+// Six bytes for one of the hello: as long as the limit allows, and no longer.
+TEST_F(TlsStreamTest, AHelloInRecordsOfOneByteIsUnderstoodOrRefused) {
+  client_.handshake();
+  const std::string flight = client_.take();
+  const std::string hello = flight.substr(5);
+  std::string crumbs;
+  for (const char byte : hello) crumbs += std::string("\x16\x03\x01\x00\x01", 5) + byte;
+  peer_->to_read = crumbs;
+  EXPECT_EQ(stream_->handshake().kind, Kind::Again);
+  EXPECT_FALSE(peer_->written.empty()) << "its answer";
+  serve_with({});
+  // a hello of 4 KiB in crumbs
+  std::string long_hello = std::string("\x01\x00\x10\x00\x03\x03", 6) + std::string(4090, 'x');
+  for (const char byte : long_hello) {
+    peer_->to_read += std::string("\x16\x03\x01\x00\x01", 5) + byte;
+  }
+  EXPECT_EQ(stream_->handshake().kind, Kind::Failed);
+  EXPECT_EQ(stream_->handshake_failure(), "TLS hello is too long");
+}
+
+TEST_F(TlsStreamTest, AHandshakeWithoutEndIsRefused) {
+  client_.handshake();
+  peer_->to_read = client_.take();
+  ASSERT_EQ(stream_->handshake().kind, Kind::Again);
+  // TLS 1.3 ignores records of this kind
+  std::string noise;
+  for (int i = 0; i < 100000; ++i) noise += std::string("\x14\x03\x03\x00\x01\x01", 6);
+  const std::size_t offered = noise.size();
+  peer_->to_read = noise;
+  IoResult result = IoResult::again();
+  for (int i = 0; i < 20 && result.kind == Kind::Again; ++i) result = stream_->handshake();
+  EXPECT_EQ(result.kind, Kind::Failed) << stream_->handshake_failure();
+  EXPECT_LE(offered - peer_->to_read.size(), 128U * 1024);
+}
+
+TEST_F(TlsStreamTest, ClientsMayNotRenegotiate) {
+  SSL_set_max_proto_version(client_.ssl(), TLS1_2_VERSION);
+  open();
+  ASSERT_EQ(SSL_renegotiate(client_.ssl()), 1);
+  EXPECT_FALSE(client_.handshake());
+  peer_->to_read = client_.take();
+  EXPECT_EQ(read().kind, Kind::Again);
+  client_.give(std::exchange(peer_->written, {}));
+  EXPECT_FALSE(client_.handshake());
+  EXPECT_EQ(ERR_GET_REASON(ERR_peek_last_error()), SSL_R_NO_RENEGOTIATION);
+}
+
+TEST_F(TlsStreamTest, SpeaksOnlyCiphersWithForwardSecrecyAndAuthentication) {
+  for (const char* cipher :
+       {"ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256", "AES128-SHA",
+        "DHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-CCM", "aNULL", "eNULL"}) {
+    serve_with({});
+    SSL_set_max_proto_version(client_.ssl(), TLS1_2_VERSION);
+    ASSERT_EQ(SSL_set_cipher_list(client_.ssl(), cipher), 1) << cipher;
+    EXPECT_EQ(shake_hands().kind, Kind::Failed) << cipher;
+    EXPECT_EQ(stream_->handshake_failure(), "no shared cipher") << cipher;
+  }
+}
+
+TEST_F(TlsStreamTest, SpeaksOnlyQuickAndSafeGroups) {
+  for (const char* group : {"X25519", "P-256", "P-384"}) {
+    serve_with({});
+    ASSERT_EQ(SSL_set1_groups_list(client_.ssl(), group), 1);
+    EXPECT_TRUE(shake_hands().is_ok()) << group;
+  }
+  for (const char* group : {"ffdhe2048", "ffdhe8192", "X448", "P-521", "P-224"}) {
+    serve_with({});
+    ASSERT_EQ(SSL_set1_groups_list(client_.ssl(), group), 1);
+    EXPECT_EQ(shake_hands().kind, Kind::Failed) << group;
+  }
+}
+
+TEST_F(TlsStreamTest, SignsNothingWithSha1) {
+  SSL_set_max_proto_version(client_.ssl(), TLS1_2_VERSION);
+  ASSERT_EQ(SSL_set1_sigalgs_list(client_.ssl(), "ECDSA+SHA1"), 1);
+  EXPECT_EQ(shake_hands().kind, Kind::Failed);
 }
 
 TEST_F(TlsStreamTest, OneReadTakesABoundedAmountHoweverMuchRoomThereIs) {
