@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import tls from 'node:tls';
@@ -24,7 +24,7 @@ export async function makeCertificate(t, { name = 'localhost', folder = tempDir(
 
 const ecKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
-/** An authority of one's own: `cert` is its file, `issue` makes certificates that it has signed. */
+/** An authority of one's own: `cert` is its file, `issue` makes certificates that it has signed, `vouch` OCSP responses. */
 export async function makeAuthority(t, name = 'Test Authority') {
   const folder = tempDir(t);
   const openssl = async (...args) => {
@@ -44,6 +44,15 @@ export async function makeAuthority(t, name = 'Test Authority') {
       await openssl('req', '-new', ...ecKey, '-subj', `/CN=${subject}`, '-keyout', made.key, '-out', file('csr'));
       await openssl('x509', '-req', '-in', file('csr'), '-CA', cert, '-CAkey', caKey, '-CAcreateserial', '-days', '2', '-extfile', file('ext'), '-out', made.cert);
       return { ...made, sha256: fingerprint(made.cert) };
+    },
+    /** Writes into `file` that the certificate of `issued` is good, for a day; the response's bytes. */
+    async vouch(issued, file) {
+      const serial = new X509Certificate(readFileSync(issued.cert)).serialNumber;
+      writeFileSync(`${file}.index`, `V\t491231235959Z\t\t${serial}\tunknown\t/CN=any\n`);
+      await openssl('ocsp', '-issuer', cert, '-cert', issued.cert, '-reqout', `${file}.request`);
+      await openssl('ocsp', '-index', `${file}.index`, '-CA', cert, '-rsigner', cert, '-rkey', caKey, '-ndays', '1', '-reqin', `${file}.request`, '-respout', `${file}.new`);
+      renameSync(`${file}.new`, file);
+      return readFileSync(file);
     },
   };
 }
