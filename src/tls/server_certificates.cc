@@ -42,7 +42,8 @@ Result<ServerCertificates::Entry> ServerCertificates::load_entry(
   entry.key.reset(SSL_CTX_get0_privatekey(context));
   EVP_PKEY_up_ref(entry.key.get());
   STACK_OF(X509)* chain = nullptr;
-  SSL_CTX_get0_chain_certs(context, &chain);
+  // SSL_CTX_get0_chain_certs, without its macro's hidden conversion
+  SSL_CTX_ctrl(context, SSL_CTRL_GET_CHAIN_CERTS, 0, static_cast<void*>(&chain));
   if (chain != nullptr) entry.chain.reset(X509_chain_up_ref(chain));
   return entry;
 }

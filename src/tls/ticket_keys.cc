@@ -41,9 +41,9 @@ void TicketKeys::rotate() {
   wipe(current_);
   Key& key = current_.emplace();
   key.made = now;
-  if (RAND_bytes(key.name.data(), key.name.size()) != 1 ||
-      RAND_priv_bytes(key.cipher.data(), key.cipher.size()) != 1 ||
-      RAND_priv_bytes(key.mac.data(), key.mac.size()) != 1) {
+  if (RAND_bytes_ex(nullptr, key.name.data(), key.name.size(), 0) != 1 ||
+      RAND_priv_bytes_ex(nullptr, key.cipher.data(), key.cipher.size(), 0) != 1 ||
+      RAND_priv_bytes_ex(nullptr, key.mac.data(), key.mac.size(), 0) != 1) {
     wipe(current_);
   }
 }

@@ -37,9 +37,9 @@ class TicketKeys {
 
  private:
   struct Key {
-    std::array<unsigned char, 16> name;
-    std::array<unsigned char, 32> cipher;
-    std::array<unsigned char, 32> mac;
+    std::array<unsigned char, 16> name{};
+    std::array<unsigned char, 32> cipher{};
+    std::array<unsigned char, 32> mac{};
     SteadyTime made;
   };
 

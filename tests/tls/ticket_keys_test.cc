@@ -94,6 +94,18 @@ TEST_P(TicketKeysTest, AKeyOpensForTwelveHoursAfterItsTwelveHours) {
   EXPECT_FALSE(resumes(*context));
 }
 
+TEST_P(TicketKeysTest, AKeyThatWasReplacedLateOpensForNoLongerThanOthers) {
+  const auto context = served();
+  EXPECT_FALSE(resumes(*context));
+  const Session first(SSL_SESSION_dup(session_.get()));
+  clock_.advance(hours(23));
+  EXPECT_TRUE(resumes(*context));
+  clock_.advance(hours(1));
+  EXPECT_TRUE(resumes(*context)) << "the new key is an hour old";
+  session_.reset(SSL_SESSION_dup(first.get()));
+  EXPECT_FALSE(resumes(*context));
+}
+
 TEST_P(TicketKeysTest, AfterALongPauseTheOldKeyIsNoneOfThePreviousOnes) {
   const auto context = served();
   EXPECT_FALSE(resumes(*context));
