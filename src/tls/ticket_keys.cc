@@ -26,7 +26,7 @@ TicketKeys::~TicketKeys() {
   wipe(previous_);
 }
 
-void TicketKeys::wipe(std::optional<Key>& key) {
+void TicketKeys::wipe(std::optional<TicketKey>& key) {
   if (key) OPENSSL_cleanse(&*key, sizeof *key);
   key.reset();
 }
@@ -39,7 +39,7 @@ void TicketKeys::rotate() {
   wipe(previous_);
   if (current_ && now - current_->made < 2 * kLifetime) previous_ = current_;
   wipe(current_);
-  Key& key = current_.emplace();
+  TicketKey& key = current_.emplace();
   key.made = now;
   if (RAND_bytes_ex(nullptr, key.name.data(), key.name.size(), 0) != 1 ||
       RAND_priv_bytes_ex(nullptr, key.cipher.data(), key.cipher.size(), 0) != 1 ||

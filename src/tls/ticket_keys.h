@@ -14,6 +14,13 @@ struct evp_mac_ctx_st;
 
 namespace wsproxy::tls {
 
+struct TicketKey {
+  std::array<unsigned char, 16> name{};  ///< stands in front of each ticket, unencrypted
+  std::array<unsigned char, 32> cipher{};
+  std::array<unsigned char, 32> mac{};
+  SteadyTime made;
+};
+
 /// Tickets are sealed (AES-256-CBC, HMAC-SHA256) with a key that is replaced after 12 hours and opens them
 /// for 12 more; then nobody can, us included. Keys are made here, never leave the process, and outlive
 /// the certificates: one object serves all contexts that follow each other. Nothing is kept per session.
@@ -36,19 +43,12 @@ class TicketKeys {
   Opened open(Name name, const unsigned char* iv, evp_cipher_ctx_st* cipher, evp_mac_ctx_st* mac);
 
  private:
-  struct Key {
-    std::array<unsigned char, 16> name{};
-    std::array<unsigned char, 32> cipher{};
-    std::array<unsigned char, 32> mac{};
-    SteadyTime made;
-  };
-
-  static void wipe(std::optional<Key>& key);
+  static void wipe(std::optional<TicketKey>& key);
   void rotate();
 
   const Clock& clock_;
-  std::optional<Key> current_;  // none before the first ticket, or without random numbers
-  std::optional<Key> previous_;
+  std::optional<TicketKey> current_;  // none before the first ticket, or without random numbers
+  std::optional<TicketKey> previous_;
 };
 
 }  // namespace wsproxy::tls
