@@ -4,21 +4,16 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 namespace wsproxy::log {
 namespace {
 
 constexpr std::size_t kMaxLine = 4096;  // PIPE_BUF
-constexpr std::string_view kHex = "0123456789abcdef";
 
 constexpr std::array<std::string_view, 4> kNames = {"error", "warning", "info", "debug"};
 constexpr std::array kSeverities = {3, 4, 6, 7};
-
-void put_hex(std::string& out, char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
-}
 
 std::string escaped(std::string_view text, bool quote_too) {
   std::string out;
@@ -29,7 +24,7 @@ std::string escaped(std::string_view text, bool quote_too) {
     if (plain) {
       out += c;
     } else {
-      put_hex(out, c);
+      append_hex_escape(out, c);
     }
   }
   return out;
@@ -145,7 +140,7 @@ std::string json_string(std::string_view text, std::size_t max_bytes) {
       put_json(out, c.value);
     } else {
       out += '\\';  // doubled: the reader of the JSON sees \xHH
-      put_hex(out, text[0]);
+      append_hex_escape(out, text[0]);
     }
     if (out.size() + 1 > max_bytes) {
       out.resize(before);
@@ -168,7 +163,7 @@ std::string printable_utf8(std::string_view text) {
     const bool control = c.value < 0x20 || (c.value >= 0x7f && c.value < 0xa0);
     for (std::size_t i = 0; i < c.bytes; ++i) {
       if (!c.valid || control) {
-        put_hex(out, text[i]);
+        append_hex_escape(out, text[i]);
       } else {
         out += text[i];
       }

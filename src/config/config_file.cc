@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/unique_fd.h"
 #include "base/utf8.h"
 #include "config/nearest.h"
@@ -31,11 +31,8 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7
 
 // Two hexadecimal digits; 0, which no value can have, for anything else.
 char read_hex(std::string_view digits) {
-  unsigned value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value, 16);
-  if (digits.size() != 2 || error != std::errc() || stop != end) return '\0';
-  return static_cast<char>(value);
+  if (digits.size() != 2 || hex_value(digits[0]) < 0 || hex_value(digits[1]) < 0) return '\0';
+  return static_cast<char>(hex_value(digits[0]) * 16 + hex_value(digits[1]));
 }
 
 // What stands in double quotes; `text` begins behind the first of them.
@@ -177,9 +174,7 @@ std::string quoted_value(std::string_view text) {
     if (c == '"' || c == '\\') {
       out += std::string("\\") + c;
     } else if (is_control(c) || (!utf8 && static_cast<unsigned char>(c) >= 0x80)) {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      const auto byte = static_cast<unsigned char>(c);
-      out += std::string("\\x") + kDigits[byte >> 4U] + kDigits[byte & 0xfU];
+      append_hex_escape(out, c);
     } else {
       out += c;
     }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdint>
+
+#include "base/hex.h"
 
 namespace wsproxy::http {
 namespace {
@@ -31,7 +31,7 @@ std::string_view take_line(std::string_view& text) {
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
+bool is_hex(char c) { return hex_value(c) >= 0; }
 bool is_unreserved(char c) {
   return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
          std::string_view("-._~").find(c) != std::string_view::npos;
@@ -306,12 +306,8 @@ std::optional<std::string> percent_decode(std::string_view text) {
       out += text[i];
       continue;
     }
-    std::uint8_t value = 0;
-    const char* first = text.data() + i + 1;
-    if (i + 2 >= text.size() || std::from_chars(first, first + 2, value, 16).ptr != first + 2) {
-      return std::nullopt;
-    }
-    out += static_cast<char>(value);
+    if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return std::nullopt;
+    out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
     i += 2;
   }
   return out;

@@ -12,6 +12,7 @@
 #include <map>
 #include <vector>
 
+#include "base/hex.h"
 #include "base/unique_fd.h"
 
 namespace wsproxy::session {
@@ -23,7 +24,6 @@ constexpr std::size_t kBuffer = 4 * (sizeof(RecordHeader) + kMaxRecord);
 constexpr std::uint32_t kMaxNumber = 999'999'999;
 
 void append_byte(std::string& out, unsigned byte) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   switch (byte) {
     case '\t': out += "\\t"; return;
     case '\n': out += "\\n"; return;
@@ -35,7 +35,7 @@ void append_byte(std::string& out, unsigned byte) {
   if (byte >= 0x20 && byte < 0x7f) {
     out += static_cast<char>(byte);
   } else {
-    out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+    append_hex_escape(out, static_cast<char>(byte));
   }
 }
 

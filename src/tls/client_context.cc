@@ -6,18 +6,12 @@
 
 #include "base/check.h"
 #include "base/endpoint.h"
+#include "base/hex.h"
 #include "tls/openssl.h"
 #include "tls/tls_stream.h"
 
 namespace wsproxy::tls {
 namespace {
-
-int nibble(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 SSL* ssl_of(X509_STORE_CTX* store) {
   return static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
@@ -47,10 +41,7 @@ struct PinCheck {
       return 1;
     }
     std::string hex;
-    for (const unsigned char byte : digest) {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      hex += {kDigits[byte >> 4], kDigits[byte & 15]};
-    }
+    for (const unsigned char byte : digest) append_hex(hex, byte);
     note_refusal(ssl_of(store), "certificate is not the pinned one; its sha256 is " + hex);
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
@@ -65,7 +56,7 @@ Result<ClientContext::Sha256> ClientContext::parse_pin(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     // as `openssl x509 -fingerprint` writes it: AB:CD:...
     if (text[i] == ':' && digits % 2 == 0 && digits > 0 && text[i - 1] != ':') continue;
-    const int value = nibble(text[i]);
+    const int value = hex_value(text[i]);
     if (value < 0 || digits == pin.size() * 2) {
       digits = 0;
       break;
