@@ -13,10 +13,6 @@
 namespace wsproxy::tls {
 namespace {
 
-SSL* ssl_of(X509_STORE_CTX* store) {
-  return static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-}
-
 int note_target_refusal(int ok, X509_STORE_CTX* store) {
   if (ok != 1) {
     note_refusal(ssl_of(store),

@@ -217,4 +217,8 @@ std::string refusal(int error, const X509* certificate) {
   }
 }
 
+SSL* ssl_of(X509_STORE_CTX* store) {
+  return static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+}
+
 }  // namespace wsproxy::tls

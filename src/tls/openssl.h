@@ -6,8 +6,10 @@
 #include "base/error.h"
 #include "tls/options.h"
 
+struct ssl_st;
 struct ssl_ctx_st;
 struct x509_st;
+struct x509_store_ctx_st;
 
 namespace wsproxy::tls {
 
@@ -37,5 +39,8 @@ std::string subject_name(const x509_st* certificate);
 /// Why a peer's certificate is refused, in words for people: "certificate is for a.example, b.example".
 /// `error` is one of X509_V_ERR_...; `certificate` is the one it is about, or null.
 std::string refusal(int error, const x509_st* certificate);
+
+/// The connection whose peer's certificate `store` is about.
+ssl_st* ssl_of(x509_store_ctx_st* store);
 
 }  // namespace wsproxy::tls

@@ -95,11 +95,9 @@ Status choose_ciphers(SSL_CTX* context, const ServerOptions& options,
 
 int note_client_refusal(int ok, X509_STORE_CTX* store) {
   if (ok != 1) {
-    auto* ssl =
-        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     const X509* certificate = X509_STORE_CTX_get_current_cert(store);
-    note_refusal(ssl, "client " + refusal(X509_STORE_CTX_get_error(store), certificate) + " (" +
-                          subject_name(certificate) + ")");
+    note_refusal(ssl_of(store), "client " + refusal(X509_STORE_CTX_get_error(store), certificate) +
+                                    " (" + subject_name(certificate) + ")");
   }
   return ok;
 }
