@@ -21,6 +21,13 @@ using std::chrono::seconds;
 
 class SuccessorTest : public testing::Test {
  protected:
+  SuccessorTest() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    read_end_ = UniqueFd(ends[0]);
+    write_end_ = UniqueFd(ends[1]);
+  }
+
   /// Runs a shell's commands as the new program and waits for what becomes of it.
   Result<pid_t> succeed(const std::string& commands, SuccessorOptions options = {}) {
     if (options.program.empty()) options.program = "/bin/sh";
@@ -40,6 +47,8 @@ class SuccessorTest : public testing::Test {
     return std::move(end_);
   }
 
+  UniqueFd read_end_;   // of a pipe: the test's
+  UniqueFd write_end_;  // the new program's, when it is handed over as a socket
   SystemClock clock_;
   io::EventLoop loop_{clock_};
   std::unique_ptr<Successor> successor_;
@@ -48,21 +57,17 @@ class SuccessorTest : public testing::Test {
 };
 
 TEST_F(SuccessorTest, GivesThePidOfOneThatIsReady) {
-  int pipe[2];
-  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
-  const UniqueFd read_end(pipe[0]);
-  UniqueFd write_end(pipe[1]);
   SuccessorOptions options;
-  options.sockets = {{.fd = write_end.get(), .listen = "systemd", .name = "ws"}};
+  options.sockets = {{.fd = write_end_.get(), .listen = "systemd", .name = "ws"}};
   options.environment = {{"EXTRA", "of mine"}};
   const auto pid =
       succeed("echo \"$$ $EXTRA $PPID $WSPROXY_PREDECESSOR\" >&4; printf R >&3; head -c 1 <&3 >&4",
               options);
   ASSERT_TRUE(pid) << pid.error().message();
-  write_end.reset();
+  write_end_.reset();
   const auto said = [&] {
     std::array<char, 256> text{};
-    const ssize_t size = ::read(read_end.get(), text.data(), text.size());
+    const ssize_t size = ::read(read_end_.get(), text.data(), text.size());
     return std::string(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
   };
   const std::string first = said();
@@ -87,40 +92,32 @@ TEST_F(SuccessorTest, FailsWhenThereIsNoProgram) {
 }
 
 TEST_F(SuccessorTest, KillsOneThatIsNotReadyInTime) {
-  int pipe[2];
-  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
-  const UniqueFd read_end(pipe[0]);
-  UniqueFd write_end(pipe[1]);
   SuccessorOptions options;
-  options.sockets = {{.fd = write_end.get(), .listen = "x", .name = ""}};
+  options.sockets = {{.fd = write_end_.get(), .listen = "x", .name = ""}};
   options.limit = milliseconds(50);
   const auto pid = succeed("exec sleep 1000", options);
   ASSERT_FALSE(pid);
   EXPECT_EQ(pid.error().code, Errc::TimedOut);
-  write_end.reset();
-  pollfd gone{.fd = read_end.get(), .events = POLLIN, .revents = 0};
+  write_end_.reset();
+  pollfd gone{.fd = read_end_.get(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(::poll(&gone, 1, 10'000), 1) << "it lives on";
 }
 
 // SIGTERM in the middle of a hand-over: nobody would be left to end the new one.
 TEST_F(SuccessorTest, EndsOneThatIsGivenUp) {
-  int pipe[2];
-  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
-  const UniqueFd read_end(pipe[0]);
-  UniqueFd write_end(pipe[1]);
   SuccessorOptions options;
   options.program = "/bin/sh";
   options.arguments = {"new-program", "-c", "echo up >&4; exec sleep 1000"};
-  options.sockets = {{.fd = write_end.get(), .listen = "x", .name = ""}};
+  options.sockets = {{.fd = write_end_.get(), .listen = "x", .name = ""}};
   auto started = Successor::start(loop_, options, [](const Result<pid_t>&) { FAIL(); });
   ASSERT_TRUE(started);
-  write_end.reset();
+  write_end_.reset();
   std::array<char, 8> text{};
-  ASSERT_GT(::read(read_end.get(), text.data(), text.size()), 0) << "it never ran";
+  ASSERT_GT(::read(read_end_.get(), text.data(), text.size()), 0) << "it never ran";
   started->reset();
-  pollfd gone{.fd = read_end.get(), .events = POLLIN, .revents = 0};
+  pollfd gone{.fd = read_end_.get(), .events = POLLIN, .revents = 0};
   ASSERT_EQ(::poll(&gone, 1, 10'000), 1) << "it lives on";
-  EXPECT_EQ(::read(read_end.get(), text.data(), text.size()), 0);
+  EXPECT_EQ(::read(read_end_.get(), text.data(), text.size()), 0);
 }
 
 TEST(Predecessor, IsNotThereInAUsualStart) {

@@ -1,4 +1,4 @@
-// A dialer whose targets are scripted streams.
+// A dialer whose targets are the test's.
 #pragma once
 
 #include <memory>
@@ -21,8 +21,11 @@ class FakeDialer final : public io::Dialer {
   }
 
   /// The target answers.
+  void connect(std::unique_ptr<io::Stream> stream) {
+    std::exchange(pending, nullptr)->finish(std::move(stream));
+  }
   void connect(std::shared_ptr<Peer> peer) {
-    std::exchange(pending, nullptr)->finish(std::make_unique<ScriptedStream>(std::move(peer)));
+    connect(std::make_unique<ScriptedStream>(std::move(peer)));
   }
   void refuse(std::string text) {
     std::exchange(pending, nullptr)->finish(fail(Errc::Refused, std::move(text)));

@@ -14,6 +14,7 @@
 #include "io/plain_stream.h"
 #include "support/builders.h"
 #include "support/fake_clock.h"
+#include "support/fake_dialer.h"
 #include "support/tls_pair.h"
 
 namespace wsproxy::tls {
@@ -21,55 +22,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// A dialer whose connections are socket pairs of the test's.
-class PairDialer final : public io::Dialer {
- public:
-  std::unique_ptr<io::Dial> dial(const io::Endpoint&, const io::DialLimits&,
-                                 std::move_only_function<void()> wake) override {
-    auto dial = std::make_unique<PairDial>(*this, std::move(wake));
-    pending = dial.get();
-    return dial;
-  }
-
-  /// The connection is made; gives the target's end of it.
-  UniqueFd connect() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
-    std::exchange(pending, nullptr)->finish(std::make_unique<io::PlainStream>(UniqueFd(ends[0])));
-    return UniqueFd(ends[1]);
-  }
-  void refuse() {
-    std::exchange(pending, nullptr)
-        ->finish(fail(Errc::Refused, "cannot reach desk.example:5901: connection refused"));
-  }
-
- private:
-  class PairDial final : public io::Dial {
-   public:
-    PairDial(PairDialer& dialer, std::move_only_function<void()> wake)
-        : dialer_(dialer), wake_(std::move(wake)) {}
-    ~PairDial() override {
-      if (pending_) dialer_.pending = nullptr;
-    }
-    [[nodiscard]] bool pending() const override { return pending_; }
-    Result<std::unique_ptr<io::Stream>> take() override { return std::move(result_); }
-    void finish(Result<std::unique_ptr<io::Stream>> result) {
-      result_ = std::move(result);
-      pending_ = false;
-      wake_();
-    }
-
-   private:
-    PairDialer& dialer_;
-    std::move_only_function<void()> wake_;
-    bool pending_ = true;
-    Result<std::unique_ptr<io::Stream>> result_;
-  };
-
- public:
-  PairDial* pending = nullptr;
-};
 
 class TlsDialerTest : public testing::Test {
  protected:
@@ -88,9 +40,14 @@ class TlsDialerTest : public testing::Test {
       loop_.defer([done = std::move(dial_)] {});
     });
   }
-  void connect() {
-    target_ = serving_->accept(std::make_unique<io::PlainStream>(inner_.connect()));
+  // The connection is made; gives the target's end of it.
+  UniqueFd answer() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+    inner_.connect(std::make_unique<io::PlainStream>(UniqueFd(ends[0])));
+    return UniqueFd(ends[1]);
   }
+  void connect() { target_ = serving_->accept(std::make_unique<io::PlainStream>(answer())); }
   // Both sides go on until the dial is done.
   void shake_hands() {
     for (int turn = 0; turn < 20 && wakes_ == 0; ++turn) {
@@ -113,7 +70,7 @@ class TlsDialerTest : public testing::Test {
   const test::Certificate certificate_;
   const test::TempFile ca_;
   std::shared_ptr<const TlsContext> serving_;
-  PairDialer inner_;
+  test::FakeDialer inner_;
   TlsDialer dialer_;
   std::unique_ptr<io::Dial> dial_;
   std::unique_ptr<TlsStream> target_;
@@ -149,7 +106,7 @@ TEST_F(TlsDialerTest, SaysWhatIsWrongWithTheCertificate) {
 
 TEST_F(TlsDialerTest, PassesOnThatNobodyAnswers) {
   dial();
-  inner_.refuse();
+  inner_.refuse("cannot reach desk.example:5901: connection refused");
   EXPECT_EQ(wakes_, 1);
   EXPECT_EQ(error(), "cannot reach desk.example:5901: connection refused");
 }
@@ -157,7 +114,7 @@ TEST_F(TlsDialerTest, PassesOnThatNobodyAnswers) {
 TEST_F(TlsDialerTest, TheHandshakeIsPartOfTheTimeToConnect) {
   dial();
   pass(seconds(4));
-  const UniqueFd silent = inner_.connect();
+  const UniqueFd silent = answer();
   pass(milliseconds(5999));
   EXPECT_EQ(wakes_, 0);
   pass(milliseconds(1));
@@ -169,7 +126,7 @@ TEST_F(TlsDialerTest, TheHandshakeIsPartOfTheTimeToConnect) {
 TEST_F(TlsDialerTest, ASlowLookUpLeavesTheHandshakeASecond) {
   dial();
   pass(seconds(14));
-  const UniqueFd silent = inner_.connect();
+  const UniqueFd silent = answer();
   pass(milliseconds(999));
   EXPECT_EQ(wakes_, 0);
   pass(milliseconds(1));
@@ -178,7 +135,7 @@ TEST_F(TlsDialerTest, ASlowLookUpLeavesTheHandshakeASecond) {
 
 TEST_F(TlsDialerTest, ATargetThatHangsUpIsNotWaitedFor) {
   dial();
-  inner_.connect().reset();
+  answer().reset();
   loop_.turn(Duration::zero());
   EXPECT_EQ(wakes_, 1);
   EXPECT_THAT(error(), testing::StartsWith("cannot reach desk.example:5901: TLS: "));
@@ -189,7 +146,7 @@ TEST_F(TlsDialerTest, DestroyingItCancelsInEveryState) {
   dial_.reset();
   EXPECT_EQ(inner_.pending, nullptr);
   dial();
-  const UniqueFd silent = inner_.connect();
+  const UniqueFd silent = answer();
   dial_.reset();
   pass(seconds(20));
   EXPECT_EQ(wakes_, 0);
