@@ -4,24 +4,20 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "http/request.h"
 #include "io/dial.h"
 #include "io/event_loop.h"
 #include "io/stream.h"
-#include "session/access_log.h"
 #include "session/close_reason.h"
+#include "session/gate.h"
 #include "session/keepalive.h"
-#include "session/log_limits.h"
+#include "session/opening.h"
 #include "session/phase.h"
 #include "session/recording.h"
 #include "session/relay.h"
-#include "session/reply_sender.h"
+#include "session/session_log.h"
 #include "session/settings.h"
-#include "ws/upgrade.h"
 
 namespace wsproxy::session {
 
@@ -63,24 +59,10 @@ class Session {
   /// Who, in which phase, since when, with whom and how much: a line for the operator.
   [[nodiscard]] std::string summary() const;
 
-  [[nodiscard]] std::uint64_t id() const { return id_; }
+  [[nodiscard]] std::uint64_t id() const { return log_.id(); }
   [[nodiscard]] Phase phase() const { return phase_; }
 
  private:
-  // What a session needs until its relay runs, freed then: an idle desktop costs little.
-  struct Opening {
-    std::vector<std::byte> received;  // and not used up yet
-    http::HeadScanner scanner;
-    http::RequestHead head;  // points into `received`
-    ws::Upgrade upgrade;
-    std::unique_ptr<ReplySender> reply;
-  };
-
-  struct PendingAccess {
-    AccessEntry entry;
-    SteadyTime began;
-  };
-
   // How far the way out has come: bytes that left us, and bytes that the kernel still holds.
   struct DrainMark {
     std::uint64_t written = 0;
@@ -101,11 +83,7 @@ class Session {
 
   Step enter(Phase next);
   Step reply_with(web::Reply reply);
-  Step refuse(int status, std::string_view detail, std::string_view extra_lines = "",
-              const std::string& for_operator = "");
-  Step refuse_plain();
-  std::optional<Step> check_host();
-  std::optional<Step> check_origin();
+  Step refuse(const Refusal& refusal);
   Step give_up_dialling();
   void drop_dial();
   Step end(std::string_view why);  // at once, with nothing left to say
@@ -115,15 +93,11 @@ class Session {
   bool moved_since(DrainMark& mark) const;
   void update_interest();
   void arm_for(Phase phase);
-  void log_end();
   void begin_access(int status);
-  void end_access();
-  [[nodiscard]] bool may_log(LogLimits::Kind LogLimits::* kind) const;
-  [[nodiscard]] std::string tag() const;
+  void conclude();
+  [[nodiscard]] Incoming incoming() const;
   [[nodiscard]] web::Asked asked() const;
 
-  std::uint64_t id_;
-  std::string peer_;
   std::shared_ptr<const Settings> settings_;
   Machinery machinery_;
   std::move_only_function<void()> on_closed_;
@@ -132,14 +106,12 @@ class Session {
   bool target_ready_ = false;
   bool secure_ = false;              // client_ is a TlsStream
   bool last_reply_ = false;          // the daemon stops: no further request is read
-  bool session_logged_ = false;      // the opening line is out, so a closing one is due
   std::uint64_t progress_seen_ = 0;  // of the reply
   DrainMark drain_mark_;             // for the deadline
   DrainMark stop_mark_;              // for who stops us, who asks more often
   Keepalive keepalive_;
-  SteadyTime began_;
-  std::unique_ptr<PendingAccess> access_;  // of the request that is being answered
-  std::string ending_;                     // what the relay's own words leave out
+  SessionLog log_;
+  std::string ending_;  // what the relay's own words leave out
   std::unique_ptr<io::Stream> client_;
   std::unique_ptr<Opening> opening_;
   Admission::Place place_;
