@@ -123,6 +123,14 @@ Result<config::Config> load(Arguments arguments, bool sockets_passed, std::uint6
   return config;
 }
 
+// Whom to become; nobody else without --user and --group.
+Result<std::optional<daemon::Identity>> identity_of(const config::Config& config) {
+  if (config.user.empty() && config.group.empty()) return std::nullopt;
+  auto found = daemon::look_up_identity(config.user, config.group);
+  if (!found) return std::unexpected(found.error().in("--user"));
+  return std::move(*found);
+}
+
 daemon::LogOptions log_options(const config::Config& config) {
   daemon::LogOptions options;
   options.json = config.log_format == "json";
@@ -154,13 +162,10 @@ class ResolverLoan {
 // process waiting for the daemon shares with it.
 Result<int> serve(Startup startup) {
   const config::Config config = startup.config;
-  std::optional<daemon::Identity> identity;
-  if (!config.user.empty() || !config.group.empty()) {
-    auto found = daemon::look_up_identity(config.user, config.group);
-    if (!found) return std::unexpected(found.error().in("--user"));
-    identity = std::move(*found);
-  }
-  const auto in_helper = [identity]() -> Status {
+  const auto found = identity_of(config);
+  if (!found) return std::unexpected(found.error());
+  const std::optional<daemon::Identity>& identity = *found;
+  const auto in_helper = [identity = *found]() -> Status {
     if (identity) {
       if (const Status dropped = daemon::drop_privileges(*identity, ""); !dropped) return dropped;
     }
@@ -209,7 +214,7 @@ Result<int> serve(Startup startup) {
     return std::unexpected(status.error());
   }
 
-  for (const std::string& warning : config.warnings) log::warning("%s", warning.c_str());
+  log_warnings(config.warnings);
   if (const std::string warning = daemon::root_warning(); !warning.empty()) {
     log::warning("%s", warning.c_str());
   }
@@ -224,11 +229,9 @@ Result<int> serve(Startup startup) {
 
 // --check: all that a start would look at, but nothing is opened that a running daemon has open.
 int check(const config::Config& config) {
-  if (!config.user.empty() || !config.group.empty()) {
-    const auto identity = daemon::look_up_identity(config.user, config.group);
-    if (!identity) return report(identity.error().in("--user"));
-  }
+  if (const auto identity = identity_of(config); !identity) return report(identity.error());
   if (const auto settings = make_settings(config); !settings) return report(settings.error());
+  if (const auto tls = load_tls_to_target(config); !tls) return report(tls.error());
   if (const Status addresses = check_addresses(config); !addresses) {
     return report(addresses.error());
   }

@@ -1,17 +1,15 @@
 #include "server/server.h"
 
-#include <sys/socket.h>
 #include <algorithm>
-
 #include <csignal>
+#include <cstring>
 #include <utility>
 
 #include "base/log.h"
-#include "config/listen_address.h"
 #include "config/options.h"
 #include "io/plain_stream.h"
 #include "server/settings.h"
-#include "server/version.h"
+#include "server/wrap.h"
 
 namespace wsproxy::server {
 namespace {
@@ -21,36 +19,7 @@ using std::chrono::seconds;
 // SIGTERM: clients have this long to answer our Close, and longer only while something still moves.
 constexpr auto kStopTick = seconds(1);
 
-// So many lines fit into a pipe of 64 KiB; its reader gets a moment before the next ones.
-constexpr std::size_t kLinesAtOnce = 100;
-constexpr auto kLinesEvery = std::chrono::milliseconds(20);
-
-// Of a program behind --, which has not asked for the limit that we have raised for ourselves: beyond
-// 1,024, programs that use select() break.
-constexpr std::uint64_t kProgramDescriptors = 1024;
-
-daemon::WrapMode wrap_mode(const config::Config& config) {
-  if (config.wrap_mode == "ignore") return daemon::WrapMode::Ignore;
-  return config.wrap_mode == "respawn" ? daemon::WrapMode::Respawn : daemon::WrapMode::Exit;
-}
-
-const char* name_of(int signal) {
-  switch (signal) {
-    case SIGTERM: return "SIGTERM";
-    case SIGINT: return "SIGINT";
-    case SIGHUP: return "SIGHUP";
-    case SIGUSR1: return "SIGUSR1";
-    case SIGUSR2: return "SIGUSR2";
-    case SIGQUIT: return "SIGQUIT";
-    default: return "signal";
-  }
-}
-
-std::string url_of(const SocketAddress& address, bool tls) {
-  const std::string host = address.is_wildcard() ? "localhost" : address.host();
-  return std::string(tls ? "https://" : "http://") + host + ":" + std::to_string(address.port()) +
-         "/";
-}
+std::string name_of(int signal) { return std::string("SIG") + sigabbrev_np(signal); }
 
 std::string count(std::size_t n, const std::string& what) {
   return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
@@ -69,30 +38,29 @@ Server::Server(Startup startup)
       pool_(kBlockBytes),
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)),
       log_limits_(loop_),
+      listeners_(loop_, [this](UniqueFd fd) { accept(std::move(fd)); }),
       status_(
           loop_, [this] { return status_text(); },
           [this](const std::string& text) { startup_.notifier.status(text); }),
-      session_lines_timer_(loop_.timers(), [this] { log_some_sessions(); }),
+      session_lines_(loop_),
       lifetime_(loop_.timers(),
                 [this] {
                   log::info("--timeout: no new connections, %s left",
                             count(sessions_.size(), "connection").c_str());
-                  stop_listening();
+                  listeners_.stop();
                   ending_ = Ending::WithLastSession;
                   end_if_all_left();
                 }),
       idle_(loop_.timers(), [this] { stop("--idle-timeout"); }),
       stop_tick_(loop_.timers(), [this] { cut_stuck(); }),
       stop_limit_(loop_.timers(), [this] { stop_now(); }),
-      admission_([this] { session_left(); }, [this] { status_.changed(); }),
+      admission_([this] { session_left(); }, [this] { tell_status(); }),
       sessions_(
           {loop_, wrapped_dialer_, admission_, pool_, MutableBytes(scratch_.get(), kBlockBytes),
            &log_limits_, startup_.access_log.get()},
           [this] { all_left(); }) {}
 
-Server::~Server() {
-  ending_ = Ending::Now;  // the end of a session asks for nothing any more
-}
+Server::~Server() { ending_ = Ending::Now; }  // the end of a session asks for nothing any more
 
 Result<std::unique_ptr<Server>> Server::create(Startup startup) {
   std::unique_ptr<Server> server(new Server(std::move(startup)));
@@ -108,32 +76,31 @@ Status Server::prepare() {
     if (!started) return std::unexpected(started.error().in("--record"));
     recorder = std::move(*started);
   }
-  certificates_ = watch_of(startup_.config);
-  auto settings = make_settings(startup_.config, ticket_keys_);
+  certificates_ = watch(startup_.config);
+  auto settings = settings_of(startup_.config);
   if (!settings) return std::unexpected(settings.error());
   (*settings)->recorder = std::move(recorder);
-  take(std::move(*settings));
-  return listen();
+  settings_ = std::move(*settings);
+  return listeners_.open(config(), std::move(startup_.sockets), startup_.predecessor);
+}
+
+Result<std::shared_ptr<session::Settings>> Server::settings_of(const config::Config& config) {
+  auto settings = make_settings(config, ticket_keys_);
+  if (!settings) return settings;
+  auto tls = load_tls_to_target(config);
+  if (!tls) return std::unexpected(tls.error());
+  if (*tls) {
+    (*settings)->dialer = std::make_shared<tls::TlsDialer>(loop_, wrapped_dialer_, std::move(*tls));
+  }
+  return settings;
 }
 
 Status Server::start_program() {
   if (config().wrap.empty()) return {};
-  daemon::WrapOptions options;
-  options.argv = config().wrap;
-  options.mode = wrap_mode(config());
-  options.descriptors = kProgramDescriptors;
-  for (const auto& listener : listeners_) {
-    if (options.old_port == 0) options.old_port = listener->address().port();
-  }
-  if (options.old_port == 0) {
-    return fail(Errc::Usage, "a program behind -- needs a TCP port to listen on");
-  }
-  auto rebind = daemon::find_rebind();
-  if (!rebind) return std::unexpected(rebind.error());
-  options.rebind = std::move(*rebind);
-  program_ = std::make_unique<daemon::WrappedProgram>(
-      loop_, std::move(options), [this](int status) { program_ended(status); });
-  if (const Status status = program_->start(); !status) return status;
+  auto program = start_wrapped(loop_, config(), listeners_.first_port(),
+                               [this](int status) { program_ended(status); });
+  if (!program) return std::unexpected(program.error());
+  program_ = std::move(*program);
   program_left_ = false;
   wrapped_dialer_.wrap(program_->target(), [this] { return program_->starting(); });
   auto settings = std::make_shared<session::Settings>(*settings_);
@@ -142,109 +109,12 @@ Status Server::start_program() {
   return {};
 }
 
-Status Server::listen() {
-  for (const std::string& where : config().listen) {
-    if (const Status status = listen_on(where); !status) return status;
-  }
-  if (!startup_.sockets.empty()) {
-    log::warning("%s of the service manager left alone: --listen does not name systemd",
-                 count(startup_.sockets.size(), "socket").c_str());
-    startup_.sockets.clear();
-  }
-  return {};
-}
-
-Status Server::listen_on(const std::string& where) {
-  if (listen_on_inherited(where)) return {};
-  const auto address = config::parse_listen_address(where);
-  if (!address) return std::unexpected(address.error());
-  switch (address->kind) {
-    case config::ListenAddress::Kind::Tcp: {
-      auto sockets = io::listen_on(address->tcp);
-      if (!sockets) return std::unexpected(sockets.error());
-      for (UniqueFd& socket : *sockets) add_listener(std::move(socket), where);
-      return {};
-    }
-    case config::ListenAddress::Kind::Unix: {
-      auto listener = io::listen_on_unix(address->path, config().unix_listen_mode.bits);
-      if (!listener) return std::unexpected(listener.error());
-      add_listener(std::move(listener->socket), where, std::move(listener->file));
-      return {};
-    }
-    case config::ListenAddress::Kind::Descriptor: {
-      auto socket = io::adopt_listener(address->fd);
-      if (!socket) return std::unexpected(socket.error());
-      add_listener(std::move(*socket), where);
-      return {};
-    }
-    case config::ListenAddress::Kind::Systemd:
-      if (startup_.sockets.empty()) {
-        return fail(Errc::NotFound, "--listen systemd: the service manager has passed no sockets");
-      }
-      for (daemon::PassedSocket& socket : startup_.sockets) {
-        add_listener(std::move(socket.fd), where, {}, socket.name);
-      }
-      startup_.sockets.clear();
-      return {};
-  }
-  return {};
-}
-
-// A predecessor's, and the file of a Unix socket with it: its name is ours to remove from now on.
-bool Server::listen_on_inherited(const std::string& where) {
-  bool found = false;
-  for (daemon::InheritedSocket& socket : startup_.predecessor.sockets()) {
-    if (!socket.fd || socket.listen != where) continue;
-    io::SocketFile file;
-    const auto address = config::parse_listen_address(where);
-    if (address && address->kind == config::ListenAddress::Kind::Unix) {
-      auto owned = io::SocketFile::own(address->path);
-      if (owned) {
-        file = std::move(*owned);
-      } else {
-        log::warning("%s", owned.error().message().c_str());
-      }
-    }
-    add_listener(std::move(socket.fd), where, std::move(file));
-    found = true;
-  }
-  return found;
-}
-
-void Server::add_listener(UniqueFd socket, const std::string& where, io::SocketFile file,
-                          const std::string& name) {
-  handed_.push_back({.fd = socket.get(), .listen = where, .name = name});
-  listeners_.push_back(std::make_unique<io::Listener>(
-      loop_, std::move(socket), [this](UniqueFd fd) { accept(std::move(fd)); }, std::move(file)));
-}
-
-// The files are looked at before they are read, so that no change falls in between.
-std::unique_ptr<tls::CertificateWatch> Server::watch_of(const config::Config& config) {
-  if (config.cert.empty()) return nullptr;
-  std::vector<std::string> files = config.cert;
-  files.insert(files.end(), config.key.begin(), config.key.end());
-  for (const std::string* file : {&config.key_password_file, &config.cafile}) {
-    if (!file->empty()) files.push_back(*file);
-  }
-  return std::make_unique<tls::CertificateWatch>(clock_, std::move(files), config.ocsp, [this] {
-    return load_tls(this->config(), ticket_keys_);
-  });
-}
-
 std::string Server::ready_text() const {
-  std::string text;
-  for (const auto& listener : listeners_) {
-    const SocketAddress address = listener->address();
-    text += std::string("wsproxy ") + kVersion + " ready: " + address.to_string() + " -> " +
-            settings_->target.to_string() + "\n";
-    if (address.family() == AF_UNIX) continue;  // no browser gets there by itself
-    text += "open " + url_of(address, settings_->tls != nullptr) + "\n";
-  }
-  return text;
+  return listeners_.ready_text(settings_->target.to_string(), settings_->tls != nullptr);
 }
 
 int Server::run() {
-  for (const auto& listener : listeners_) listener->start();
+  listeners_.start();
   if (config().timeout > seconds(0)) lifetime_.arm(config().timeout);
   if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
   startup_.predecessor.take_over();  // before the service manager is told anything
@@ -264,18 +134,23 @@ void Server::accept(UniqueFd fd) {
   idle_.cancel();
   renew_certificates();
   sessions_.begin(std::make_unique<io::PlainStream>(std::move(fd)), std::move(peer), settings_);
-  status_.changed();
+  tell_status();
 }
 
 void Server::session_left() {
-  status_.changed();
+  tell_status();
   if (config().run_once && ending_ != Ending::Now) stop("--run-once: its session has ended");
 }
 
 void Server::all_left() {
-  status_.changed();
+  tell_status();
   if (ending_ != Ending::None) return end_if_all_left();
   if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
+}
+
+// Working the text out takes a walk over all sessions.
+void Server::tell_status() {
+  if (startup_.notifier.active()) status_.changed();
 }
 
 std::string Server::status_text() const {
@@ -303,7 +178,7 @@ void Server::on_signal(int signal) {
     case SIGQUIT: return log_sessions();
     default:
       if (ending_ == Ending::Now) {  // asked twice
-        log::info("%s: ending at once", name_of(signal));
+        log::info("%s: ending at once", name_of(signal).c_str());
         return stop_now();
       }
       stop(name_of(signal));
@@ -334,36 +209,22 @@ Status Server::use_new_configuration() {
   }
   const std::vector<std::string_view> kept = config::keep_until_restart(config(), *next);
   // the watch in use stays until all is well: it knows which certificate we have
-  auto certificates = watch_of(*next);
-  auto settings = make_settings(*next, ticket_keys_);
+  auto certificates = watch(*next);
+  auto settings = settings_of(*next);
   if (!settings) return std::unexpected(settings.error());
   (*settings)->recorder = settings_->recorder;
   if (program_) (*settings)->target = program_->target();
   const auto before = settings_;
   certificates_ = std::move(certificates);
-  take(std::move(*settings));
+  settings_ = std::move(*settings);
 
   log::set_level(log_level(config()));
-  std::string changed;
-  for (const config::Change& change : config::describe_changes(before->config, config())) {
-    changed += (changed.empty() ? "" : ", ") + std::string(change.option);
-  }
-  std::string later;
-  for (const std::string_view name : kept) {
-    later += (later.empty() ? "" : ", ") + std::string(name);
-  }
-  if (!later.empty()) log::warning("a restart is needed to change: %s", later.c_str());
-  log::info("reloaded: %s", changed.empty() ? "certificates and keys; no option has changed"
-                                            : ("changed for new sessions: " + changed).c_str());
+  log_changes(before->config, config(), kept);
   return {};
 }
 
-void Server::take(std::shared_ptr<session::Settings> settings) {
-  if (settings->tls_to_target) {
-    settings->dialer =
-        std::make_shared<tls::TlsDialer>(loop_, wrapped_dialer_, settings->tls_to_target);
-  }
-  settings_ = std::move(settings);
+std::unique_ptr<tls::CertificateWatch> Server::watch(const config::Config& next) {
+  return watch_certificates(clock_, next, [this] { return load_tls(config(), ticket_keys_); });
 }
 
 void Server::renew_certificates() {
@@ -398,7 +259,7 @@ void Server::hand_over() {
   daemon::SuccessorOptions options;
   options.program = startup_.program;
   options.arguments = startup_.arguments;
-  options.sockets = handed_;
+  options.sockets = listeners_.handed();
   options.environment = {{"NOTIFY_SOCKET", startup_.notifier.address()}};
   if (startup_.watchdog) {
     options.environment.emplace_back("WATCHDOG_USEC", std::to_string(startup_.watchdog->count()));
@@ -425,7 +286,7 @@ void Server::handed_over(const Result<pid_t>& successor) {
   startup_.notifier = {};
   log::info("handed over to process %d; this one ends with its last session of %s",
             static_cast<int>(*successor), count(admission_.present(), "session").c_str());
-  for (const auto& listener : listeners_) listener->leave();
+  listeners_.leave();
   lifetime_.cancel();
   idle_.cancel();
   if (ending_ == Ending::None) ending_ = Ending::WithLastSession;
@@ -433,26 +294,13 @@ void Server::handed_over(const Result<pid_t>& successor) {
 }
 
 void Server::log_sessions() {
-  session_lines_ = sessions_.summaries();
+  auto lines = sessions_.summaries();
   log::info("SIGQUIT: %s, %s", count(admission_.present(), "session").c_str(),
-            count(session_lines_.size(), "connection").c_str());
-  std::ranges::reverse(session_lines_);
-  log_some_sessions();
-}
-
-void Server::log_some_sessions() {
-  for (std::size_t i = 0; i < kLinesAtOnce && !session_lines_.empty(); ++i) {
-    log::info("%s", session_lines_.back().c_str());
-    session_lines_.pop_back();
-  }
-  if (!session_lines_.empty()) session_lines_timer_.arm(kLinesEvery);
+            count(lines.size(), "connection").c_str());
+  session_lines_.log(std::move(lines));
 }
 
 // --- the end ---
-
-void Server::stop_listening() {
-  for (const auto& listener : listeners_) listener->stop();
-}
 
 void Server::stop(const std::string& why) {
   log::info("%s: stopping, %s", why.c_str(), count(admission_.present(), "session").c_str());
@@ -460,10 +308,10 @@ void Server::stop(const std::string& why) {
   successor_.reset();
   startup_.notifier.stopping();
   startup_.notifier.extend_timeout(config().drain_timeout + seconds(5));
-  status_.changed();
+  tell_status();
   lifetime_.cancel();
   idle_.cancel();
-  stop_listening();
+  listeners_.stop();
   sessions_.shut_down();  // before the program ends: their Close says why
   if (program_ && !program_left_) {
     program_->stop(config().drain_timeout, [this] {

@@ -15,10 +15,11 @@
 #include "daemon/wrapped_dialer.h"
 #include "daemon/wrapped_program.h"
 #include "io/event_loop.h"
-#include "io/listener.h"
 #include "io/resolver.h"
 #include "io/signals.h"
+#include "server/listeners.h"
 #include "server/service_status.h"
+#include "server/session_lines.h"
 #include "session/access_log.h"
 #include "session/log_limits.h"
 #include "session/session_table.h"
@@ -72,31 +73,25 @@ class Server {
  private:
   explicit Server(Startup startup);
   Status prepare();
-  Status listen();
   void accept(UniqueFd fd);
+  Result<std::shared_ptr<session::Settings>> settings_of(const config::Config& config);
   void on_signal(int signal);
   void reload();
   Status use_new_configuration();
-  [[nodiscard]] std::unique_ptr<tls::CertificateWatch> watch_of(const config::Config& config);
+  [[nodiscard]] std::unique_ptr<tls::CertificateWatch> watch(const config::Config& next);
   void renew_certificates();
-  void take(std::shared_ptr<session::Settings> settings);
-  Status listen_on(const std::string& where);
-  bool listen_on_inherited(const std::string& where);
-  void add_listener(UniqueFd socket, const std::string& where, io::SocketFile file = {},
-                    const std::string& name = {});
   void hand_over();
   void handed_over(const Result<pid_t>& successor);
   [[nodiscard]] std::string why_not_hand_over() const;
   void log_sessions();
-  void log_some_sessions();
   void session_left();
   void all_left();
   void program_ended(int status);
   void end_if_all_left();
-  void stop_listening();
   void stop(const std::string& why);
   void cut_stuck();
   void stop_now();
+  void tell_status();
   [[nodiscard]] std::string status_text() const;
   [[nodiscard]] const config::Config& config() const { return settings_->config; }
 
@@ -119,16 +114,14 @@ class Server {
   std::unique_ptr<tls::CertificateWatch> certificates_;
   std::shared_ptr<const session::Settings> settings_;
   session::LogLimits log_limits_;
-  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  Listeners listeners_;
   std::unique_ptr<daemon::WrappedProgram> program_;
-  bool program_left_ = true;                  // nothing of it runs any more
-  std::vector<daemon::SocketToHand> handed_;  // what a successor gets, for each listener
+  bool program_left_ = true;  // nothing of it runs any more
   std::unique_ptr<daemon::Successor> successor_;
   ServiceStatus status_;
   std::unique_ptr<daemon::Watchdog> watchdog_;
-  std::string reload_failure_;              // the last reload's, for the status
-  std::vector<std::string> session_lines_;  // still to be logged, the last one first
-  io::Timer session_lines_timer_;
+  std::string reload_failure_;  // the last reload's, for the status
+  SessionLines session_lines_;
   io::Timer lifetime_;    // --timeout
   io::Timer idle_;        // --idle-timeout
   io::Timer stop_tick_;   // while stopping: ends those for which nothing moves

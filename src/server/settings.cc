@@ -8,21 +8,18 @@
 #include "access/target.h"
 #include "base/log.h"
 #include "config/listen_address.h"
+#include "config/options.h"
 #include "io/listener.h"
 #include "web/page.h"
 
 namespace wsproxy::server {
 namespace {
 
-void warn(const std::vector<std::string>& warnings) {
-  for (const std::string& text : warnings) log::warning("%s", text.c_str());
-}
-
 Result<tls::Secret> key_password(const config::Config& config) {
   if (config.key_password_file.empty()) return tls::Secret(config.key_password);
   auto file = tls::read_password_file(config.key_password_file);
   if (!file) return std::unexpected(file.error().in("--key-password-file"));
-  if (!file->warning.empty()) warn({file->warning});
+  if (!file->warning.empty()) log_warnings({file->warning});
   return std::move(file->password);
 }
 
@@ -31,19 +28,19 @@ tls::MinVersion min_version(const config::Config& config) {
   return config.ssl_version == "tlsv1_3" ? tls::MinVersion::Tls13 : tls::MinVersion::Tls12;
 }
 
-Result<std::shared_ptr<const tls::ClientContext>> load_tls_to_target(const config::Config& config) {
-  tls::ClientOptions options;
-  options.ca_file = config.ssl_target_ca;
-  options.pin_sha256 = config.ssl_target_pin;
-  options.insecure = config.ssl_target_insecure;
-  options.cert = config.ssl_target_cert;
-  options.key = config.ssl_target_key;
-  auto context = tls::ClientContext::load(options);
-  if (context) warn((*context)->warnings());
-  return context;
+// The directory that `file` is in, or is going to be.
+Status check_directory_of(const std::string& what, const std::filesystem::path& file) {
+  std::error_code error;
+  const auto directory = std::filesystem::absolute(file, error).parent_path();
+  if (std::filesystem::is_directory(directory, error)) return {};
+  return fail(Errc::NotFound, what + ": there is no directory " + directory.string());
 }
 
 }  // namespace
+
+void log_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& text : warnings) log::warning("%s", text.c_str());
+}
 
 Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& config,
                                                         std::shared_ptr<tls::TicketKeys> tickets) {
@@ -68,7 +65,20 @@ Result<std::shared_ptr<const tls::TlsContext>> load_tls(const config::Config& co
   options.verify_client = config.verify_client;
   options.ca_file = config.cafile;
   auto context = tls::TlsContext::load(options);
-  if (context) warn((*context)->warnings());
+  if (context) log_warnings((*context)->warnings());
+  return context;
+}
+
+Result<std::shared_ptr<const tls::ClientContext>> load_tls_to_target(const config::Config& config) {
+  if (!config.ssl_target) return nullptr;
+  tls::ClientOptions options;
+  options.ca_file = config.ssl_target_ca;
+  options.pin_sha256 = config.ssl_target_pin;
+  options.insecure = config.ssl_target_insecure;
+  options.cert = config.ssl_target_cert;
+  options.key = config.ssl_target_key;
+  auto context = tls::ClientContext::load(options);
+  if (context) log_warnings((*context)->warnings());
   return context;
 }
 
@@ -86,13 +96,8 @@ Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& c
     if (!tls) return std::unexpected(tls.error());
     settings->tls = std::move(*tls);
   }
-  if (config.ssl_target) {
-    auto tls = load_tls_to_target(config);
-    if (!tls) return std::unexpected(tls.error());
-    if (!settings->target.unix_path.empty()) {
-      return fail(Errc::Usage, "--ssl-target: a Unix socket is spoken to without TLS");
-    }
-    settings->tls_to_target = std::move(*tls);
+  if (config.ssl_target && !settings->target.unix_path.empty()) {
+    return fail(Errc::Usage, "--ssl-target: a Unix socket is spoken to without TLS");
   }
   auto origins = access::OriginRules::parse(config.origin);
   if (!origins) return fail(Errc::Usage, "--origin: " + origins.error().text);
@@ -112,6 +117,34 @@ Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& c
   return settings;
 }
 
+std::unique_ptr<tls::CertificateWatch> watch_certificates(const Clock& clock,
+                                                          const config::Config& config,
+                                                          tls::CertificateWatch::Load load) {
+  if (config.cert.empty()) return nullptr;
+  std::vector<std::string> files = config.cert;
+  files.insert(files.end(), config.key.begin(), config.key.end());
+  for (const std::string* file : {&config.key_password_file, &config.cafile}) {
+    if (!file->empty()) files.push_back(*file);
+  }
+  return std::make_unique<tls::CertificateWatch>(clock, std::move(files), config.ocsp,
+                                                 std::move(load));
+}
+
+void log_changes(const config::Config& before, const config::Config& now,
+                 const std::vector<std::string_view>& kept) {
+  std::string changed;
+  for (const config::Change& change : config::describe_changes(before, now)) {
+    changed += (changed.empty() ? "" : ", ") + std::string(change.option);
+  }
+  std::string later;
+  for (const std::string_view name : kept) {
+    later += (later.empty() ? "" : ", ") + std::string(name);
+  }
+  if (!later.empty()) log::warning("a restart is needed to change: %s", later.c_str());
+  log::info("reloaded: %s", changed.empty() ? "certificates and keys; no option has changed"
+                                            : ("changed for new sessions: " + changed).c_str());
+}
+
 log::Level log_level(const config::Config& config) {
   if (config.log_level == "error") return log::Level::Error;
   if (config.log_level == "warning") return log::Level::Warning;
@@ -129,15 +162,12 @@ Status check_addresses(const config::Config& config) {
         if (!sockets) return std::unexpected(sockets.error());
         break;
       }
-      case config::ListenAddress::Kind::Unix: {
-        std::error_code error;
-        const auto directory = std::filesystem::absolute(address->path, error).parent_path();
-        if (!std::filesystem::is_directory(directory, error)) {
-          return fail(Errc::NotFound,
-                      "cannot listen on " + text + ": there is no directory " + directory.string());
+      case config::ListenAddress::Kind::Unix:
+        if (const Status status = check_directory_of("cannot listen on " + text, address->path);
+            !status) {
+          return status;
         }
         break;
-      }
       case config::ListenAddress::Kind::Descriptor:
       case config::ListenAddress::Kind::Systemd: break;  // the service manager's affair
     }
@@ -158,12 +188,7 @@ Status check_directories(const config::Config& config) {
   };
   for (const auto& [option, file] : wanted) {
     if (file.empty()) continue;
-    std::error_code error;
-    const fs::path directory = fs::absolute(file, error).parent_path();
-    if (!fs::is_directory(directory, error)) {
-      return fail(Errc::NotFound,
-                  std::string(option) + ": there is no directory " + directory.string());
-    }
+    if (const Status status = check_directory_of(option, file); !status) return status;
   }
   return {};
 }

@@ -12,7 +12,6 @@
 #include "io/event_loop.h"
 #include "session/admission.h"
 #include "session/recording.h"
-#include "tls/client_context.h"
 #include "tls/tls_context.h"
 #include "web/static_dir.h"
 
@@ -24,11 +23,10 @@ struct Settings {
   io::Endpoint target;
   access::OriginRules origins;
   access::HostNames names;
-  std::shared_ptr<const tls::TlsContext> tls;               ///< null: no TLS
-  std::shared_ptr<const tls::ClientContext> tls_to_target;  ///< null: it is spoken to plainly
-  std::shared_ptr<io::Dialer> dialer;                       ///< that does so; null: the machinery's
-  std::shared_ptr<const web::StaticDir> web;                ///< null: the built-in page
-  std::shared_ptr<Recorder> recorder;                       ///< null: sessions are not recorded
+  std::shared_ptr<const tls::TlsContext> tls;  ///< null: no TLS
+  std::shared_ptr<io::Dialer> dialer;          ///< of TLS to the target; null: the machinery's
+  std::shared_ptr<const web::StaticDir> web;   ///< null: the built-in page
+  std::shared_ptr<Recorder> recorder;          ///< null: sessions are not recorded
 };
 
 class AccessLog;
