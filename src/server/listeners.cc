@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -24,13 +25,15 @@ Listeners::Listeners(io::EventLoop& loop, std::function<void(UniqueFd)> on_accep
 
 Status Listeners::open(const config::Config& config, std::vector<daemon::PassedSocket> passed,
                        daemon::Predecessor& predecessor) {
+  const std::size_t all = passed.size();
   for (const std::string& where : config.listen) {
     if (listen_on_inherited(where, predecessor)) continue;
     if (const Status status = listen_on(where, config, passed); !status) return status;
   }
-  if (!passed.empty()) {
-    log::warning("%zu socket%s of the service manager left alone: --listen does not name systemd",
-                 passed.size(), passed.size() == 1 ? "" : "s");
+  // that none is used was said with the configuration's own warnings
+  if (!passed.empty() && passed.size() < all) {
+    log::warning("%zu socket%s of the service manager not used: no address to listen on names %s",
+                 passed.size(), passed.size() == 1 ? "" : "s", passed.size() == 1 ? "it" : "them");
   }
   return {};
 }
@@ -53,6 +56,15 @@ Status Listeners::listen_on(const std::string& where, const config::Config& conf
       return {};
     }
     case config::ListenAddress::Kind::Descriptor: {
+      // one of the service manager's has its owner, who would close it
+      const auto same = [&](const daemon::PassedSocket& socket) {
+        return socket.fd.get() == address->fd;
+      };
+      if (const auto found = std::ranges::find_if(passed, same); found != passed.end()) {
+        add(std::move(found->fd), where);
+        passed.erase(found);
+        return {};
+      }
       auto socket = io::adopt_listener(address->fd);
       if (!socket) return std::unexpected(socket.error());
       add(std::move(*socket), where);
