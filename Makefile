@@ -132,7 +132,7 @@ src/web/node_modules/.package-lock.json: src/web/package-lock.json src/web/packa
 	cd src/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
--include $(objects:.o=.d) $(test_objects:.o=.d)
+-include $(objects:.o=.d) $(test_objects:.o=.d) $(wildcard $(out)/tests/bench/*.d $(out)/tests/bench/*/*.d)
 
 # --- run -------------------------------------------------------------------------------------------
 
@@ -162,7 +162,7 @@ $(out)/fuzz/%: $(out)/tests/fuzz/%.o $(core)
 
 # what `check` needs of one build, made in a make of its own so that its BUILD counts
 .PHONY: test-binaries
-test-binaries: $(out)/unit_tests $(replay_targets) $(out)/wsproxy
+test-binaries: $(out)/unit_tests $(replay_targets) $(out)/wsproxy $(if $(filter release,$(BUILD)),$(out)/bench_load)
 
 tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e/package.json
 	cd tests/e2e && npm ci --no-audit --no-fund --loglevel=error
@@ -194,8 +194,38 @@ fuzz-all: $(fuzz_targets)
 	  $$target -max_total_time=$(SECONDS) -print_final_stats=1 build/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; \
 	done
 
-bench:
-	@echo "make bench: the benchmark is not part of the project yet"
+# --- benchmarks ------------------------------------------------------------------------------------
+
+load_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(wildcard tests/bench/load/*.cc))
+codec_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(wildcard tests/bench/*_bench.cc))
+# what takes the time here is optimised as the program is
+$(load_objects) $(codec_objects) $(out)/tests/bench/peers/floor.o: test_flags :=
+
+$(out)/bench_load: $(load_objects)
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^ -lssl -lcrypto
+
+$(out)/bench_floor: $(out)/tests/bench/peers/floor.o
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^
+
+$(out)/bench_codecs: $(codec_objects) $(out)/tests/bench/load/frames.o $(out)/tests/bench/load/pattern.o $(out)/tests/bench/load/report.o $(core)
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs) -lbenchmark -lbenchmark_main -lpthread
+
+# Go and its library as Debian has them; without Go that peer is skipped
+$(out)/bench_go_relay: tests/bench/peers/relay.go
+	@echo "  GO   $@"
+	$(Q)if command -v go >/dev/null; then \
+	  GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= GOCACHE=$(CURDIR)/build/gocache go build -o $@ $<; fi
+
+bench: deps-bench
+	@$(MAKE) -s BUILD=release bench-programs
+	@$(if $(SCENARIOS)$(PEERS),,build/release/bench_codecs --benchmark_min_time=0.1)
+	@SCENARIOS="$(SCENARIOS)" PEERS="$(PEERS)" ROUNDS="$(ROUNDS)" WSPROXY="$(WSPROXY)" BASELINE="$(BASELINE)" PUBLISH="$(PUBLISH)" \
+	  SECONDS_EACH="$(if $(filter file,$(origin SECONDS)),,$(SECONDS))" tests/bench/run
+.PHONY: bench-programs
+bench-programs: $(out)/wsproxy $(out)/bench_load $(out)/bench_floor $(out)/bench_codecs $(out)/bench_go_relay
 
 # --- lint ------------------------------------------------------------------------------------------
 
@@ -305,7 +335,7 @@ help:
 	@echo "make format              bring the sources into the project's format"
 	@echo "make fuzz SECONDS=60     fuzz every parser for that long"
 	@echo "make coverage            branch coverage of the unit tests"
-	@echo "make bench               not there yet"
+	@echo "make bench               measure wsproxy beside its peers; SCENARIOS=\"down vnc\" PEERS=floor ROUNDS=5 SECONDS=1"
 	@echo "make man                 write the option table into man pages, sample file and completion"
 	@echo "make install             to DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)), unitdir, sysusersdir,"
 	@echo "                         websockifydir (of the link to run in place of websockify)"

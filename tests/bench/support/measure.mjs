@@ -1,0 +1,55 @@
+// One measurement: a proxy that is started for it, the load generator, and the figures it prints.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { freePort, startProxy, stopProxy, untilListening } from './machine.mjs';
+
+const patience = 120_000; // ms, above what the longest scenario takes
+
+/** Starts the load generator: `target` is the port that the proxy has to connect to, `result` its figures. */
+function startLoad(program, args) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.on('error', () => {}); // it ended before it was told; its figures say why
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const late = setTimeout(() => child.kill('SIGKILL'), patience + 1000 * Number(/seconds=(\S+)/.exec(args.join(' '))?.[1] ?? 0));
+  const read = async () => (await lines.next()).value;
+  return {
+    target: read().then((line) => Number(/^target (\d+)$/.exec(line ?? '')?.[1])),
+    tell: (port, pids) => child.stdin.end(`${port} ${pids.join(' ')}\n`),
+    async result() {
+      const line = await read();
+      clearTimeout(late);
+      return line ? JSON.parse(line) : { ok: false, error: 'the load generator ended without a word' };
+    },
+    kill: () => child.kill('SIGKILL'),
+  };
+}
+
+/**
+ * Figures of `peer` under the load of `row`, or null when it does not do such a thing.
+ * `bench`: what all measurements share. `instances`: how many of the proxy share the port.
+ */
+export async function measure(bench, row, peer, { load = [], options = [], seconds = bench.seconds, instances = 1, processors = bench.processors } = {}) {
+  const kind = { tls: row.tls, web: row.scenario === 'http', options };
+  const at = { ...bench.at, listen: await freePort() };
+  if (peer.command({ ...at, target: 0 }, kind) === null) return null;
+  const [scenario, ...given] = row.load;
+  const generator = startLoad(bench.load, [
+    scenario, `seconds=${seconds}`, ...given, ...load, ...(row.tls ? ['tls=1'] : []), ...(peer.raw ? ['raw=1'] : []),
+    ...(processors ? [`cpu=${processors[1]}`] : []), ...(kind.web ? ['path=/file.bin', `file=${at.web}/file.bin`] : []),
+  ]);
+  const proxies = [];
+  try {
+    at.target = await generator.target;
+    for (let i = 0; i < instances; ++i) {
+      proxies.push(startProxy(peer.command(at, kind), processors ? processors[i % 2] : `${bench.processors}`, bench.prefix));
+      await untilListening(proxies[i], at.listen, i + 1);
+    }
+    generator.tell(at.listen, proxies.map((proxy) => proxy.pid));
+    return await generator.result();
+  } catch (error) {
+    return { ok: false, error: error.message };
+  } finally {
+    generator.kill();
+    for (const proxy of proxies) await stopProxy(proxy);
+  }
+}
