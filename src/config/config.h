@@ -67,6 +67,7 @@ struct Config {
   // Sessions
   int max_sessions = 0;                   ///< 0: as many as descriptors allow
   std::chrono::seconds heartbeat{30};     ///< 0: off
+  int max_control_frames = 100;           ///< of a client a second; 0: no limit
   std::chrono::seconds drain_timeout{5};  ///< for what is under way when one side closes
   bool run_once = false;
   std::chrono::seconds timeout{0};       ///< from the start; 0: never

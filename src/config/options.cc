@@ -102,6 +102,9 @@ constexpr std::array kOptions = {
            "Serve no more clients at a time; 0 for as many as descriptors allow"},
     Option{Sessions, "heartbeat", 0, "SECONDS", &Config::heartbeat, 0, 86400, Reload::NewSessions, kWebsockify,
            "Ping a client that has been quiet for this long, and hang up when it does not answer; 0 for never"},
+    Option{Sessions, "max-control-frames", 0, "NUMBER", &Config::max_control_frames, 0, 1000000, Reload::NewSessions, kPlain,
+           "Hang up on a client that sends more pings and pongs a second (Close 1008); 0 for no limit. A browser "
+           "sends one every now and then, as an answer"},
     Option{Sessions, "drain-timeout", 0, "SECONDS", &Config::drain_timeout, 1, 3600, Reload::NewSessions, kPlain,
            "When one side has closed, let what it had sent reach the other for at most this long "
            "without progress; after SIGTERM for no longer in all"},

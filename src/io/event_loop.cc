@@ -12,7 +12,7 @@ namespace {
 
 std::uint32_t to_epoll(Interest interest) {
   return (interest.read ? EPOLLIN : 0U) | (interest.write ? EPOLLOUT : 0U) |
-         (interest.hang_up ? EPOLLRDHUP : 0U);
+         (interest.hang_up ? EPOLLRDHUP : 0U) | (interest.error ? EPOLLERR : 0U);
 }
 
 // Rounded up: waking a moment before a timer is due would be a turn for nothing.

@@ -13,6 +13,7 @@ struct Interest {
   bool read = false;
   bool write = false;
   bool hang_up = false;  ///< the peer's FIN, for when nothing may be read
+  bool error = false;    ///< a reset or another error alone; the others bring it along
 
   bool operator==(const Interest&) const = default;
 };

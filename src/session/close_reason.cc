@@ -12,6 +12,7 @@ constexpr std::array kRows = {
     CloseRow{CloseReason::ClientClosed, ws::CloseCode::Normal, "client closed"},
     CloseRow{CloseReason::ClientGone, ws::CloseCode::GoingAway, "client went away"},
     CloseRow{CloseReason::ClientSilent, ws::CloseCode::GoingAway, "no answer to a ping"},
+    CloseRow{CloseReason::ControlFlood, ws::CloseCode::PolicyViolation, "too many control frames"},
     CloseRow{CloseReason::ProtocolError, ws::CloseCode::ProtocolError, "protocol error"},
     CloseRow{CloseReason::TargetClosed, ws::CloseCode::Normal, "the server closed the connection"},
     CloseRow{CloseReason::TargetReset, ws::CloseCode::GoingAway,

@@ -23,6 +23,11 @@ Relay::Relay(io::Stream& client, ws::Payload payload, BufferPool& pool, MutableB
 
 void Relay::send_first(std::string_view head) { client_out_.append(as_bytes(head)); }
 
+void Relay::limit_control_frames(const Clock& clock, unsigned per_second) {
+  control_clock_ = &clock;
+  control_frames_ = TokenBucket(per_second, per_second, clock.now());
+}
+
 void Relay::take_early(Bytes bytes) {
   CHECK(bytes.size() <= target_out_.free());
   decode(bytes);
@@ -119,9 +124,10 @@ void Relay::decode(Bytes in) {
 // False when nothing more of the client counts.
 bool Relay::handle(Event event) {
   switch (event) {
-    case Event::None:
-    case Event::Pong: return true;
+    case Event::None: return true;
+    case Event::Pong: return may_send_control();
     case Event::Ping:
+      if (!may_send_control()) return false;
       pong_due_ = as_text(decoder_.control());
       append_due_control();
       return true;
@@ -133,6 +139,14 @@ bool Relay::handle(Event event) {
       return false;
     }
   }
+  return false;
+}
+
+// Each costs us a frame or a look: a client that sends nothing else must not keep us busy.
+bool Relay::may_send_control() {
+  if (control_clock_ == nullptr || control_frames_.take(control_clock_->now())) return true;
+  close(CloseReason::ControlFlood, "");
+  up_ = Flow::Draining;
   return false;
 }
 
@@ -257,6 +271,11 @@ void Relay::write_client() {
   client_out_.drop(result.bytes);
 }
 
+std::string_view Relay::ending() const {
+  if (ending_.empty() && target_broke_) return row(CloseReason::TargetReset).text;
+  return ending_;
+}
+
 std::uint64_t Relay::drained() const {
   if (down_ == Flow::Draining) return written_to_client_;
   if (down_ == Flow::Closed) return up_ == Flow::Draining ? written_to_target_ : 0;
@@ -288,8 +307,10 @@ io::Interest Relay::client_interest() const {
 
 io::Interest Relay::target_interest() const {
   if (target_ == nullptr) return {};
-  return target_->interest(
-      {.read = reads_target(), .write = !target_out_.empty(), .hang_up = false});
+  const bool read = reads_target();
+  return target_->interest({.read = read,
+                            .write = !target_out_.empty(),
+                            .error = !read && down_ == Flow::Open && !target_broke_});
 }
 
 }  // namespace wsproxy::session

@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/clock.h"
 #include "base/ring_buffer.h"
+#include "base/token_bucket.h"
 #include "io/stream.h"
 #include "session/close_reason.h"
 #include "ws/frame_decoder.h"
@@ -45,6 +48,10 @@ class Relay {
   /// From now on `observer` sees everything; it outlives the relay, or its place is taken by null.
   void observe(RelayObserver* observer) { observer_ = observer; }
 
+  /// A client that sends more Pings and Pongs than that a second is closed with 1008. `clock` outlives the
+  /// relay.
+  void limit_control_frames(const Clock& clock, unsigned per_second);
+
   /// Takes what came in the same segments as the request. At most a ring's worth.
   void take_early(Bytes bytes);
 
@@ -64,6 +71,10 @@ class Relay {
   /// The client's side hung up while nothing could be read from it.
   void client_hung_up();
 
+  /// The target's connection broke while nothing could be read from it. What it had sent before still goes
+  /// to the client, as far as that takes it.
+  void target_broke() { target_broke_ = true; }
+
   /// Moves at most a ring's worth each way, as far as it goes without blocking. Reads only from a
   /// side that is ready to be read or has bytes inside, so that no system call is made for nothing.
   void pump(bool client_ready, bool target_ready);
@@ -76,13 +87,13 @@ class Relay {
 
   [[nodiscard]] bool both_open() const { return up_ == Flow::Open && down_ == Flow::Open; }
   [[nodiscard]] bool done() const { return up_ == Flow::Closed && down_ == Flow::Closed; }
-  [[nodiscard]] bool hung_up() const { return client_hung_up_; }
+  [[nodiscard]] bool hung_up() const { return client_hung_up_ || target_broke_; }
   /// The client sends nothing more, and nothing of it is left.
   [[nodiscard]] bool nothing_for_target() const { return up_ == Flow::Closed; }
   [[nodiscard]] bool close_sent() const { return down_ == Flow::Closed; }
 
   /// Why it ended, for the log; valid once not both_open().
-  [[nodiscard]] const std::string& ending() const { return ending_; }
+  [[nodiscard]] std::string_view ending() const;
   /// The code of the first Close frame, in whichever direction; None if there was none.
   [[nodiscard]] ws::CloseCode ending_code() const { return ending_code_; }
   [[nodiscard]] std::uint64_t bytes_to_target() const { return to_target_; }
@@ -106,6 +117,7 @@ class Relay {
   void read_client();
   void decode(Bytes in);
   bool handle(ws::FrameDecoder::Event event);
+  bool may_send_control();
   void write_target();
   void read_target();
   void discard_target();
@@ -134,11 +146,14 @@ class Relay {
   bool target_given_up_ = false;  // writes to it are dropped
   bool target_ended_ = false;     // its EOF or failure was read
   bool client_hung_up_ = false;
+  bool target_broke_ = false;
   std::optional<PendingClose> close_due_;
   std::optional<std::string> pong_due_;  // only the last of several counts (RFC 6455 section 5.5.3)
   ws::CloseCode ending_code_ = ws::CloseCode::None;
   std::string ending_;
   bool ping_due_ = false;
+  const Clock* control_clock_ = nullptr;  // null: no limit
+  TokenBucket control_frames_;
   std::uint64_t from_client_ = 0;
   std::uint64_t to_target_ = 0;
   std::uint64_t to_client_ = 0;

@@ -164,6 +164,8 @@ Step Session::upgrade() {
   begin_access(101);
   relay_ = std::make_unique<Relay>(*client_, opening.upgrade.payload, machinery_.pool,
                                    machinery_.scratch);
+  relay_->limit_control_frames(machinery_.loop.clock(),
+                               static_cast<unsigned>(settings_->config.max_control_frames));
   relay_->send_first(ws::upgrade_response(opening.upgrade, std::time(nullptr)));
   if (settings_->recorder) {
     recording_ = settings_->recorder->begin(log_.tag(), [this] { advance(); });
@@ -297,6 +299,7 @@ void Session::client_event(io::Ready ready) {
 
 void Session::target_event(io::Ready ready) {
   target_ready_ = ready.read || ready.hang_up;
+  if (ready.hang_up && target_watch_ && target_watch_->interest().error) relay_->target_broke();
   advance();
 }
 

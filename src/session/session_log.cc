@@ -34,7 +34,7 @@ void SessionLog::open(const std::string& target, std::string_view path, bool sec
 
 void SessionLog::close(const std::string& target, const Relay& relay, const std::string& more) {
   if (!std::exchange(open_, false)) return;
-  std::string reason = relay.ending();
+  std::string reason(relay.ending());
   if (!reason.empty() && !more.empty()) reason += "; ";
   reason += more;
   const double duration = seconds_since(began_);

@@ -87,6 +87,22 @@ TEST(EventLoop, ReportsAHangUpToThoseWhoAsk) {
   EXPECT_EQ(seen, "h ");
 }
 
+TEST(EventLoop, ReportsAnErrorAloneToThoseWhoAskForNothingElse) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  Pair pair;
+  std::string seen;
+  Watch watch(loop, pair.near.get(), [&](Ready ready) { seen += words(ready) + " "; });
+  watch.set({.error = true});
+  pair.far_sends("x");
+  ::shutdown(pair.far.get(), SHUT_WR);
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "") << "bytes and their end are no error";
+  pair.far.reset();
+  loop.turn(Duration::zero());
+  EXPECT_EQ(seen, "h ");
+}
+
 TEST(EventLoop, RemembersTheInterest) {
   const FakeClock clock;
   EventLoop loop(clock);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/builders.h"
+#include "support/fake_clock.h"
 #include "support/scripted_stream.h"
 
 namespace wsproxy::session {
@@ -93,6 +94,47 @@ TEST_F(RelayTest, WithoutRoomAtTheObserverNothingIsRead) {
 TEST_F(RelayTest, WithoutRoomAtTheObserverAClientThatHangsUpIsNoticed) {
   witness_.room = false;
   EXPECT_TRUE(relay_.client_interest().hang_up);
+}
+
+TEST_F(RelayTest, TooManyControlFramesEndTheSession) {
+  test::FakeClock clock;
+  relay_.limit_control_frames(clock, 20);
+  for (int i = 0; i < 10; ++i) {
+    client_sends(Opcode::Ping, "x");
+    client_sends(Opcode::Pong, "");
+  }
+  relay_.pump(true, false);
+  EXPECT_TRUE(relay_.both_open());
+  clock.advance(std::chrono::milliseconds(50));
+  client_sends(Opcode::Ping, "once more");
+  relay_.pump(true, false);
+  EXPECT_TRUE(relay_.both_open()) << "a twentieth of a second is worth a frame";
+  client_peer_->written.clear();
+  client_sends(Opcode::Binary, "before");
+  client_sends(Opcode::Pong, "");
+  client_sends(Opcode::Binary, "behind");
+  relay_.pump(true, false);
+  EXPECT_EQ(relay_.ending_code(), ws::CloseCode::PolicyViolation);
+  EXPECT_EQ(relay_.ending(), "too many control frames");
+  EXPECT_EQ(client_peer_->written, "\x88\x19\x03\xf0too many control frames");
+  EXPECT_EQ(target_peer_->written, "before");
+  EXPECT_TRUE(relay_.done());
+}
+
+TEST_F(RelayTest, DataFramesAreNoControlFrames) {
+  test::FakeClock clock;
+  relay_.limit_control_frames(clock, 1);
+  for (int i = 0; i < 1000; ++i) client_sends(Opcode::Binary, "");
+  relay_.pump(true, false);
+  EXPECT_TRUE(relay_.both_open());
+}
+
+TEST_F(RelayTest, ALimitOfZeroControlFramesIsNone) {
+  test::FakeClock clock;
+  relay_.limit_control_frames(clock, 0);
+  for (int i = 0; i < 1000; ++i) client_sends(Opcode::Pong, "");
+  relay_.pump(true, false);
+  EXPECT_TRUE(relay_.both_open());
 }
 
 TEST_F(RelayTest, ADismissedObserverSeesNothingMore) {

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <string>
 
 #include "support/fake_clock.h"
 #include "support/fake_dialer.h"
+#include "support/log_capture.h"
 #include "support/scripted_stream.h"
 #include "ws/frame_encoder.h"
 
@@ -91,7 +94,8 @@ class SessionTest : public testing::Test {
                           peer.read_error != 0;
     return {.read = interest.read && readable,
             .write = interest.write && (peer.write_room > 0 || peer.write_error != 0),
-            .hang_up = interest.hang_up && peer.eof && peer.to_read.empty()};
+            .hang_up = (interest.hang_up && peer.eof && peer.to_read.empty()) ||
+                       (interest.error && peer.read_error != 0)};
   }
   static bool any(io::Ready ready) { return ready.read || ready.write || ready.hang_up; }
   void poke() {
@@ -634,6 +638,41 @@ TEST_F(SessionTest, AStalledClientStopsTheReadsFromTheTarget) {
   poke();
   poke();
   EXPECT_GT(client_->written.size(), 200000U);
+}
+
+TEST_F(SessionTest, ATargetsResetIsNoticedWhileItsClientTakesNothing) {
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(kBlock + 1000, 'Z');
+  poke();
+  EXPECT_EQ(session_->phase(), Phase::Relay) << "a client may take as long as it likes";
+  target_->read_error = ECONNRESET;
+  poke();
+  ASSERT_EQ(session_->phase(), Phase::Drain);
+  client_->write_room = kBlock / 2;
+  poke();
+  pass(seconds(4));
+  client_->write_room = 4 * kBlock;
+  poke();
+  EXPECT_EQ(std::ranges::count(client_->written, 'Z'), kBlock + 1000) << "what it had sent arrives";
+  EXPECT_NE(client_->written.find("\x03\xe9the connection to the server was lost"),
+            std::string::npos);
+}
+
+TEST_F(SessionTest, AClientThatTakesNothingAfterItsTargetsResetIsCutInBoundedTime) {
+  const test::LogCapture log;
+  open_relay();
+  client_->write_room = 0;
+  target_->to_read = std::string(2 * kBlock, 'b');
+  poke();
+  target_->read_error = ECONNRESET;
+  poke();
+  pass(seconds(6));
+  EXPECT_EQ(session_, nullptr);
+  const std::string lines = log.take();
+  EXPECT_NE(lines.find("the connection to the server was lost; gave up on what was still"),
+            std::string::npos)
+      << lines;
 }
 
 TEST_F(SessionTest, AnswersOnlyTheLastOfManyPingsWhenTheClientStalls) {
