@@ -14,8 +14,9 @@ export const binary = path.resolve(process.env.WSPROXY || path.join(root, 'build
 
 if (!existsSync(binary)) throw new Error(`there is no ${binary}; build it with: make`);
 
-/** An ASan build is slower and fatter: limits on memory say nothing there. */
-export const sanitized = readFileSync(binary).includes('__asan_init');
+/** A build with a sanitizer is slower and fatter: limits on memory say nothing there. */
+const program = readFileSync(binary);
+export const sanitized = program.includes('__asan_init') || program.includes('__tsan_init');
 
 const reports = /(AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CHECK failed)/;
 
@@ -47,10 +48,13 @@ export class Proxy {
   /**
    * Starts the daemon and waits for its ready line. `listen` defaults to a free port of 127.0.0.1.
    * When the test ends it gets SIGTERM and must exit with 0 and without a sanitizer's report.
+   * `under` is a command that becomes the daemon (`exec`), and `env` what its environment has besides ours.
    */
-  static async start(t, target, { args = [], listen = '127.0.0.1:0', cwd, argv } = {}) {
+  static async start(t, target, { args = [], listen = '127.0.0.1:0', cwd, argv, under = [], env } = {}) {
     const proxy = new Proxy();
     proxy.scope = scopeOf(t);
+    proxy.under = under;
+    proxy.env = env;
     proxy.scope.add(() => proxy.stop());
     await proxy.#spawn(argv ?? [...args, listen, typeof target === 'number' ? `127.0.0.1:${target}` : target], cwd);
     return proxy;
@@ -74,7 +78,8 @@ export class Proxy {
   }
 
   async #spawn(line, cwd) {
-    this.child = start(this.scope, binary, line, { cwd });
+    const [command, ...rest] = [...(this.under ?? []), binary, ...line];
+    this.child = start(this.scope, command, rest, { cwd, ...(this.env && { env: { ...process.env, ...this.env } }) });
     this.stdout = '';
     this.log = '';
     this.child.stdout.on('data', (text) => (this.stdout += text));

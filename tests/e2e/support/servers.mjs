@@ -26,6 +26,8 @@ export async function startServer(t, accept = () => {}, listen = { port: 0, host
   return {
     port: server.address().port,
     sockets,
+    /** Connections that no test has asked for are those of tests that are over. */
+    forget: () => queue.splice(0),
     /** The next connection not yet asked for, with a Reader when none reads it yet. */
     async next() {
       const socket = queue.shift() ?? (await within(10_000, 'a connection from the proxy', new Promise((resolve) => waiting.push(resolve))));
