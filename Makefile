@@ -45,7 +45,7 @@ endif
 # GoogleTest's templates take the compiler twice as long when they are optimised, for tests that run in seconds
 test_flags := $(if $(filter release asan tsan,$(BUILD)),-O0 -U_FORTIFY_SOURCE)
 
-CXXFLAGS ?= -g
+CXXFLAGS ?= $(if $(filter tsan,$(BUILD)),-g1,-g)
 compile_flags := -std=c++23 -Isrc -I$(page) $(warnings) $(hardening) $(optimize_$(BUILD)) $(CXXFLAGS)
 link_flags := $(filter -fsanitize% --coverage,$(optimize_$(BUILD))) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 libs := -lssl -lcrypto
@@ -99,6 +99,18 @@ $(out)/src/%.o: src/%.cc | $(page)/page_assets.inc
 	@mkdir -p $(@D)
 	@echo "  CXX  $@"
 	$(Q)$(CXX) $(compile_flags) -MMD -MP -c -o $@ $<
+
+# ThreadSanitizer's build is made for one test: what nearly every source includes is read once for all of them
+ifeq ($(BUILD),tsan)
+library := $(out)/tests/library.h
+$(library).gch: tests/support/library.h
+	@mkdir -p $(@D)
+	@echo "  PCH  $@"
+	@cp $< $(library)
+	$(Q)$(CXX) $(compile_flags) -x c++-header -o $@ $(library)
+$(objects): $(library).gch
+$(objects): compile_flags += -include $(library)
+endif
 
 $(out)/tests/%.o: tests/%.cc | $(page)/page_assets.inc
 	@mkdir -p $(@D)
