@@ -29,6 +29,13 @@ class Input {
     return value;
   }
 
+  /// The next `size` bytes, or as many as there are.
+  std::string_view take(std::size_t size) {
+    const Bytes front = rest_.first(std::min(size, rest_.size()));
+    rest_ = rest_.subspan(front.size());
+    return as_text(front);
+  }
+
   /// What was not taken yet.
   [[nodiscard]] Bytes rest() const { return rest_; }
   [[nodiscard]] std::string_view text() const { return as_text(rest_); }
