@@ -285,6 +285,7 @@ installed := \
   644:systemd/wsproxy.service:$(unitdir)/wsproxy.service \
   644:systemd/wsproxy@.service:$(unitdir)/wsproxy@.service \
   644:systemd/wsproxy.socket:$(unitdir)/wsproxy.socket \
+  644:systemd/wsproxy@.socket:$(unitdir)/wsproxy@.socket \
   644:systemd/wsproxy-tls.socket:$(unitdir)/wsproxy-tls.socket \
   644:systemd/wsproxy.sysusers:$(sysusersdir)/wsproxy.conf \
   755:scripts/service/wsproxy.hand-over:$(prefix)/lib/wsproxy/hand-over \

@@ -23,6 +23,7 @@ struct Config {
   std::string unix_listen;  ///< always empty once read: it went into `listen` as "unix:PATH"
   FileMode unix_listen_mode{0600};  ///< of every Unix socket we create
   bool inetd = false;               ///< always false once read: it went into `listen` as "fd:0"
+  bool reuse_port = false;          ///< of every TCP port that we open
   bool prefer_ipv6 = false;         ///< nothing to do
   std::chrono::seconds handshake_timeout{10};  ///< from accept to the end of the request, in total
 

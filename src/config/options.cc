@@ -25,6 +25,9 @@ constexpr std::array kOptions = {
            "Give Unix sockets these permissions, in octal"},
     Option{Listening, "inetd", 0, "", &Config::inetd, 0, 0, Reload::Restart, kWebsockify,
            "Standard input is the listening socket, the same as --listen fd:0"},
+    Option{Listening, "reuse-port", 0, "", &Config::reuse_port, 0, 0, Reload::Restart, kPlain,
+           "Share TCP ports with other instances of the same user that say so as well; the kernel spreads "
+           "connections over them"},
     Option{Listening, "handshake-timeout", 0, "SECONDS", &Config::handshake_timeout, 1, 3600, Reload::NewSessions, kPlain,
            "Give up on a client whose request is not complete after this long"},
 

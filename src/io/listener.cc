@@ -25,7 +25,7 @@ bool is_exhausted(int error) {
 // The address, or its whole family, is not there on this machine.
 bool is_not_ours(int error) { return error == EAFNOSUPPORT || error == EADDRNOTAVAIL; }
 
-Result<UniqueFd> listen_socket(const SocketAddress& address, bool v6_only) {
+Result<UniqueFd> listen_socket(const SocketAddress& address, bool v6_only, Sharing sharing) {
   const auto failed = [&](const char* what) {
     const int error = errno;
     return fail(Errc::Io, std::string("cannot ") + what + " on " + address.to_string(), error);
@@ -37,6 +37,8 @@ Result<UniqueFd> listen_socket(const SocketAddress& address, bool v6_only) {
   };
   // lets us listen again at once while connections of the last run are in TIME_WAIT
   set(SOL_SOCKET, SO_REUSEADDR, 1);
+  if (sharing == Sharing::Shared && !set(SOL_SOCKET, SO_REUSEPORT, 1))
+    return failed("share the port");
   if (address.family() == AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, v6_only ? 1 : 0);
   if (::bind(fd.get(), address.get(), address.length()) != 0) return failed("listen");
   if (::listen(fd.get(), SOMAXCONN) != 0) return failed("listen");
@@ -157,12 +159,12 @@ void Listener::accept_some() {
   }
 }
 
-Result<std::vector<UniqueFd>> listen_on(const HostPort& where) {
+Result<std::vector<UniqueFd>> listen_on(const HostPort& where, Sharing sharing) {
   std::vector<UniqueFd> sockets;
   if (where.host.empty()) {
-    auto both = listen_socket(*SocketAddress::numeric("::", where.port), false);
+    auto both = listen_socket(*SocketAddress::numeric("::", where.port), false, sharing);
     if (!both && is_not_ours(both.error().sys)) {
-      both = listen_socket(*SocketAddress::numeric("0.0.0.0", where.port), false);
+      both = listen_socket(*SocketAddress::numeric("0.0.0.0", where.port), false, sharing);
     }
     if (!both) return std::unexpected(both.error());
     sockets.push_back(std::move(*both));
@@ -174,7 +176,7 @@ Result<std::vector<UniqueFd>> listen_on(const HostPort& where) {
   Error unusable;
   for (SocketAddress address : *addresses) {
     address.set_port(port);
-    auto socket = listen_socket(address, true);
+    auto socket = listen_socket(address, true, sharing);
     // "localhost" is ::1 in /etc/hosts even where IPv6 is off: one address that works will do
     if (!socket && is_not_ours(socket.error().sys) && addresses->size() > 1) {
       unusable = socket.error();

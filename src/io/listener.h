@@ -45,13 +45,17 @@ class Listener {
   bool exhausted_ = false;  // was said already, and nothing was accepted since
 };
 
+/// Whether other processes of the same user may listen on the same port at the same time; the kernel then
+/// spreads connections over those that say so too (SO_REUSEPORT).
+enum class Sharing : unsigned char { Alone, Shared };
+
 /// Sockets that listen on `where`, not blocking, close-on-exec.
 ///
 /// No host: one socket for both families, or IPv4 alone where there is no IPv6. A name is looked up
 /// here and now, before the loop runs; every address it has on this machine gets a socket, all with
 /// the same port.
 /// Errors name the address: in use, not ours, not permitted.
-Result<std::vector<UniqueFd>> listen_on(const HostPort& where);
+Result<std::vector<UniqueFd>> listen_on(const HostPort& where, Sharing sharing = Sharing::Alone);
 
 struct UnixListener {
   UniqueFd socket;

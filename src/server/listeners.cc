@@ -44,7 +44,8 @@ Status Listeners::listen_on(const std::string& where, const config::Config& conf
   if (!address) return std::unexpected(address.error());
   switch (address->kind) {
     case config::ListenAddress::Kind::Tcp: {
-      auto sockets = io::listen_on(address->tcp);
+      auto sockets =
+          io::listen_on(address->tcp, config.reuse_port ? io::Sharing::Shared : io::Sharing::Alone);
       if (!sockets) return std::unexpected(sockets.error());
       for (UniqueFd& socket : *sockets) add(std::move(socket), where);
       return {};

@@ -537,6 +537,25 @@ describe('the end comes by itself', { concurrency: 6 }, () => {
   });
 });
 
+test('--reuse-port: two daemons share a port and both get sessions; without it the port is taken', async (t) => {
+  const { port: target } = await startEcho(t);
+  const args = ['--reuse-port'];
+  const first = await Proxy.start(t, target, { args });
+  const listen = `127.0.0.1:${first.port}`;
+  const both = [first, await Proxy.start(t, target, { args, listen })];
+  const served = (proxy) => /\] open\b/.test(proxy.log);
+  await until('a session in each', async () => {
+    const client = await WebSocketClient.open(t, first);
+    await client.send(Buffer.from('through'));
+    assert.equal((await client.bytes(7)).toString(), 'through');
+    await client.finish();
+    return both.every(served);
+  });
+  const third = await runToEnd(t, [listen, `127.0.0.1:${target}`]);
+  assert.equal(third.code, 1);
+  assert.match(third.stderr, /cannot listen on .*: address already in use/);
+});
+
 test('--max-sessions: one more is refused with 503 and Retry-After, and a place is free again after a session', async (t) => {
   const echo = await startEcho(t);
   const proxy = await Proxy.start(t, echo.port, { args: ['--max-sessions', '2'] });

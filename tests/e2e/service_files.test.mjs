@@ -6,7 +6,7 @@ import test from 'node:test';
 import { install, make, missing } from './support/installed.mjs';
 import { run, tempDir } from './support/scope.mjs';
 
-const units = ['wsproxy.service', 'wsproxy@.service', 'wsproxy.socket', 'wsproxy-tls.socket'];
+const units = ['wsproxy.service', 'wsproxy@.service', 'wsproxy.socket', 'wsproxy@.socket', 'wsproxy-tls.socket'];
 
 /** Every file, link and folder below, with its mode and content. */
 function tree(folder) {
@@ -86,8 +86,9 @@ test('systemd-analyze security: the services are exposed by 1.5 at most', { skip
 
 test('systemd-analyze verify has nothing to say about the units', { skip: missing('systemd-analyze') }, async (t) => {
   const folder = await installedUnits(t);
-  copyFileSync(`${folder}/wsproxy@.service`, `${folder}/wsproxy@one.service`);
-  for (const unit of [...units.filter((name) => !name.includes('@')), 'wsproxy@one.service']) {
+  const instances = ['wsproxy@one.service', 'wsproxy@one.socket'];
+  for (const unit of instances) copyFileSync(`${folder}/${unit.replace('one', '')}`, `${folder}/${unit}`);
+  for (const unit of [...units.filter((name) => !name.includes('@')), ...instances]) {
     // Its manual is in the test's folder, not where man looks.
     const { code, stdout, stderr } = await run(t, 'systemd-analyze', ['verify', '--man=no', `./${unit}`], { cwd: folder });
     assert.deepEqual({ code, said: stdout + stderr }, { code: 0, said: '' }, unit);

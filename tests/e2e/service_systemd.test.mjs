@@ -1,7 +1,7 @@
 // systemd, as PID 1 of a container with the files that make install puts there: every promise of the units, and the
 // README's commands. One boot for all; each test begins with nothing running.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { Container, noContainer } from './support/container.mjs';
 import { HttpClient } from './support/http.mjs';
@@ -73,7 +73,8 @@ const status = (unit = 'wsproxy.service') => container.show(unit, 'StatusText');
 function scenario(name, body) {
   test(name, { skip }, async (t) => {
     t.after(async () => {
-      await container.tell('systemctl', 'stop', 'wsproxy.socket', 'wsproxy-tls.socket', 'wsproxy.service', 'wsproxy@one.service');
+      const sockets = ['wsproxy.socket', 'wsproxy-tls.socket', 'wsproxy@one.socket', 'wsproxy@two.socket'];
+      await container.tell('systemctl', 'stop', ...sockets, 'wsproxy.service', 'wsproxy@one.service', 'wsproxy@two.service');
       await container.tell('systemctl', 'reset-failed');
       await container.tell('systemctl', 'daemon-reload');
       rmSync(container.path(conf), { force: true });
@@ -288,6 +289,23 @@ scenario('an instance of the template has its own configuration, and stops alone
   await echoes(await session(t, 'two', '/run/wsproxy-one/web.sock'));
   await container.do('systemctl', 'stop', 'wsproxy@one.service');
   await echoes(first);
+});
+
+scenario('two instances share a port: both serve, and while one is restarted nobody is refused', async () => {
+  configure('', 'systemd');
+  for (const name of ['one', 'two']) {
+    rmSync(container.path(`/etc/wsproxy/${name}.conf`), { force: true });
+    symlinkSync('wsproxy.conf', container.path(`/etc/wsproxy/${name}.conf`));
+  }
+  await container.do('systemctl', 'start', 'wsproxy@one.socket', 'wsproxy@two.socket');
+  const active = async (name) => (await container.show(`wsproxy@${name}.service`, 'ActiveState')) === 'active';
+  await until('connections to both', async () => {
+    assert.match((await curl('http://127.0.0.1:6080/')).stdout, /^200/);
+    return (await active('one')) && (await active('two'));
+  });
+  const asked = container.do('sh', '-c', 'i=0; while [ $i -lt 60 ]; do curl -s --max-time 10 -o /dev/null http://127.0.0.1:6080/ || echo failed $?; i=$((i+1)); done');
+  for (const name of ['one', 'two', 'one']) await container.do('systemctl', 'restart', `wsproxy@${name}.service`);
+  assert.equal(await asked, '');
 });
 
 scenario('the journal has a session\'s end as fields', async (t) => {

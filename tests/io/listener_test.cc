@@ -86,6 +86,24 @@ TEST(ListenOn, AnAddressInUseIsNamed) {
             "cannot listen on 127.0.0.1:" + std::to_string(port) + ": address already in use");
 }
 
+TEST(ListenOn, ASharedPortIsForThoseWhoShareIt) {
+  const auto first = listen_on({"127.0.0.1", 0}, Sharing::Shared);
+  ASSERT_TRUE(first) << first.error().message();
+  const std::uint16_t port = local_address(first->front().get()).port();
+  const auto second = listen_on({"127.0.0.1", port}, Sharing::Shared);
+  EXPECT_TRUE(second) << second.error().message();
+  const auto third = listen_on({"127.0.0.1", port});
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().sys, EADDRINUSE);
+}
+
+TEST(ListenOn, APortThatIsNotSharedIsNotTaken) {
+  const UniqueFd socket = listening();
+  const auto second = listen_on({"127.0.0.1", local_address(socket.get()).port()}, Sharing::Shared);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().sys, EADDRINUSE);
+}
+
 TEST(ListenOn, AnAddressThatIsNotOursIsNamed) {
   const auto sockets = listen_on({"203.0.113.7", 0});  // RFC 5737: nobody's
   ASSERT_FALSE(sockets);
