@@ -231,8 +231,12 @@ $(out)/bench_go_relay: tests/bench/peers/relay.go
 	$(Q)if command -v go >/dev/null; then \
 	  GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= GOCACHE=$(CURDIR)/build/gocache go build -o $@ $<; fi
 
+# what npm packages of the peers; without it that one is skipped
+tests/bench/peers/npm/node_modules/.package-lock.json: tests/bench/peers/npm/package-lock.json tests/bench/peers/npm/package.json
+	-cd tests/bench/peers/npm && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
+
 bench: deps-bench
-	@$(MAKE) -s BUILD=release bench-programs
+	@$(MAKE) -s BUILD=release bench-programs tests/bench/peers/npm/node_modules/.package-lock.json
 	@$(if $(SCENARIOS)$(PEERS),,build/release/bench_codecs --benchmark_min_time=0.1)
 	@SCENARIOS="$(SCENARIOS)" PEERS="$(PEERS)" ROUNDS="$(ROUNDS)" WSPROXY="$(WSPROXY)" BASELINE="$(BASELINE)" PUBLISH="$(PUBLISH)" \
 	  SECONDS_EACH="$(if $(filter file,$(origin SECONDS)),,$(SECONDS))" tests/bench/run
@@ -244,7 +248,7 @@ bench-programs: $(out)/wsproxy $(out)/bench_load $(out)/bench_floor $(out)/bench
 lint: deps-lint $(page)/page_assets.inc src/web/tools/node_modules/.package-lock.json layers
 	clang-format-19 --dry-run --Werror $(cc_files)
 	scripts/tidy $(cc_files)
-	shellcheck .ci/run scripts/service/wsproxy.init scripts/service/wsproxy.hand-over $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
+	shellcheck .ci/run tests/bench/run scripts/service/wsproxy.init scripts/service/wsproxy.hand-over $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
 	mandoc -Tlint -Wwarning man/wsproxy.8 man/wsproxy.conf.5
 	for page in man/wsproxy.8 man/wsproxy.conf.5; do MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 $$page 2>&1 >/dev/null | (! grep .) || exit 1; done
 	cd src/web/tools && npm run --silent check

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { growthChart, ratioChart } from './support/charts.mjs';
 import { compare } from './support/compare.mjs';
-import { growthTable, measureGrowth, measureQuiet, quietTable } from './support/growth.mjs';
+import { growthTable, instancesTable, measureGrowth, measureInstances, measureQuiet, quietTable } from './support/growth.mjs';
 import { describeMachine, descriptorPrefix, isThere, load, makeFolder, processors } from './support/machine.mjs';
 import { makePeers } from './support/peers.mjs';
 import { rows } from './support/rows.mjs';
@@ -25,7 +25,7 @@ const positive = (name, usual) => {
 };
 
 function chooseRows(names) {
-  const special = ['growth', 'idle5000'];
+  const special = ['growth', 'idle5000', 'instances'];
   const known = new Set([...rows.flatMap((row) => [row.scenario, row.name]), ...special]);
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length) {
@@ -33,7 +33,7 @@ function chooseRows(names) {
     process.exit(2);
   }
   const wanted = (...any) => names.length === 0 || any.some((name) => names.includes(name));
-  return { chosen: rows.filter((row) => wanted(row.scenario, row.name)), growth: wanted('growth'), quiet: wanted('idle5000') };
+  return { chosen: rows.filter((row) => wanted(row.scenario, row.name)), growth: wanted('growth'), quiet: wanted('idle5000'), instances: wanted('instances') };
 }
 
 /** Says which peers are not there, once. */
@@ -78,7 +78,7 @@ const started = Date.now();
 const descriptors = descriptorPrefix();
 const peers = makePeers({ built, wsproxy: path.resolve(environment.WSPROXY || path.join(built, 'wsproxy')), baseline: environment.BASELINE && path.resolve(environment.BASELINE) });
 const wanted = choosePeers(peers);
-const { chosen, growth: wantsGrowth, quiet: wantsQuiet } = chooseRows(words('SCENARIOS'));
+const { chosen, growth: wantsGrowth, quiet: wantsQuiet, instances: wantsInstances } = chooseRows(words('SCENARIOS'));
 if (environment.BASELINE) for (const row of chosen) row.peers.push({ name: 'baseline', goal: null, load: [] });
 for (const name of words('PEERS')) {
   for (const row of chosen.filter((each) => !each.peers.some((peer) => peer.name === name))) row.peers.push({ name, goal: null, load: [] });
@@ -95,16 +95,18 @@ const loadBefore = load();
 const results = [];
 for (const row of chosen) results.push(await compare(bench, row, say));
 const growth = wantsGrowth ? await measureGrowth(bench, say) : [];
+const instances = wantsInstances ? await measureInstances(bench, say) : [];
 const quiet = wantsQuiet ? await measureQuiet(bench, say) : [];
 
 const knobs = ['SCENARIOS', 'PEERS', 'ROUNDS', 'SECONDS_EACH'].filter((name) => environment[name]).map((name) => ` ${name === 'SECONDS_EACH' ? 'SECONDS' : name}="${environment[name]}"`);
 const head = `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, \`make bench${knobs.join('')}\` (${bench.rounds} rounds of ${bench.seconds} s, ` +
   `${Math.round((Date.now() - started) / 60_000)} minutes), ${machine}; load ${loadBefore} before, ${load()} behind.`;
-const parts = { comparison: results.length ? `${head}\n\n${comparisonTable(results)}` : '', growth: growth.length ? growthTable(growth) : '', idle: quiet.length ? quietTable(quiet) : '' };
+const parts = { comparison: results.length ? `${head}\n\n${comparisonTable(results)}` : '', growth: growth.length ? growthTable(growth) : '', idle: quiet.length ? quietTable(quiet) : '',
+  instances: instances.length ? instancesTable(instances) : '' };
 const document = Object.values(parts).filter(Boolean).join('\n\n');
 console.log(document);
 writeFileSync(path.join(out, 'table.md'), `${document}\n`);
-writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet }, null, 1));
+writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet, instances }, null, 1));
 const charts = { 'chart.svg': results.some((result) => result.peers.some((peer) => peer.ratio)) && ratioChart(results), 'growth.svg': growth.length > 0 && growthChart(growth) };
 for (const [name, chart] of Object.entries(charts).filter(([, each]) => each)) {
   writeFileSync(path.join(out, name), chart);

@@ -4,12 +4,12 @@ const style = `<style>
   text { font: 13px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 11px; fill: #59636e }
   .title { font-size: 15px; font-weight: 600 } .grid { stroke: #d1d9e0 } .one { stroke: #1f2328; stroke-width: 1.5 }
   .ours { fill: #0969da; stroke: #0969da } .floor { fill: #59636e; stroke: #59636e } .haproxy { fill: #8250df; stroke: #8250df }
-  .nginx { fill: #1a7f37; stroke: #1a7f37 } .websockify { fill: #d1242f; stroke: #d1242f } .go { fill: #9a6700; stroke: #9a6700 }
+  .nginx { fill: #1a7f37; stroke: #1a7f37 } .websockify { fill: #d1242f; stroke: #d1242f } .go { fill: #9a6700; stroke: #9a6700 } .node { fill: #bf3989; stroke: #bf3989 }
   path { fill: none !important; stroke-width: 2 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .small { fill: #9198a1 } .grid { stroke: #3d444d } .one { stroke: #e6edf3 }
     .ours { fill: #4493f8; stroke: #4493f8 } .floor { fill: #9198a1; stroke: #9198a1 } .haproxy { fill: #ab7df8; stroke: #ab7df8 }
-    .nginx { fill: #3fb950; stroke: #3fb950 } .websockify { fill: #f85149; stroke: #f85149 } .go { fill: #d29922; stroke: #d29922 }
+    .nginx { fill: #3fb950; stroke: #3fb950 } .websockify { fill: #f85149; stroke: #f85149 } .go { fill: #d29922; stroke: #d29922 } .node { fill: #f778ba; stroke: #f778ba }
   }
 </style>`;
 
@@ -22,7 +22,8 @@ const svg = (width, height, title, parts) =>
 
 /** Peers by the colour they have; names of one program begin alike. */
 const colour = (name) => name.split('-')[0];
-const shownAs = { floor: 'bare read and write', haproxy: 'haproxy', nginx: 'nginx', websockify: 'websockify', go: 'Go, gorilla/websocket' };
+const shownAs = { floor: 'bare read and write', haproxy: 'haproxy', nginx: 'nginx', websockify: 'websockify', go: 'Go, gorilla/websocket', node: 'node-websockify' };
+const nameOf = (peer) => shownAs[colour(peer)] ?? peer;
 
 /** A row of dots for each scenario: how many times as much as wsproxy each peer needs. */
 export function ratioChart(results) {
@@ -52,6 +53,12 @@ export function ratioChart(results) {
   return svg(width, height, title, parts);
 }
 
+/** A scale's end, whose quarters are round. */
+function roundUp(value) {
+  const decade = 10 ** Math.floor(Math.log10(value));
+  return decade * [1, 2, 4, 8, 10].find((step) => step * decade >= value);
+}
+
 /** Two panels over the number of sessions: CPU for an echo, memory for a session. */
 export function growthChart(growth) {
   const [width, height, left, top, bottom] = [860, 300, 60, 60, 48];
@@ -64,13 +71,13 @@ export function growthChart(growth) {
   ];
   panels.forEach((panel, i) => {
     const [from, to] = [left + (i * width) / 2, (width / 2) * (i + 1) - 24];
-    const most = Math.max(...growth.flatMap((peer) => peer.points.map(panel.of))) * 1.15;
+    const most = roundUp(Math.max(...growth.flatMap((peer) => peer.points.map(panel.of))));
     const x = (sessions) => from + (Math.log(sessions / counts[0]) / Math.log(counts.at(-1) / counts[0])) * (to - from);
     const y = (value) => height - bottom - (Math.max(value, 0) / most) * (height - bottom - top);
     parts.push(text(from - 40, 46, panel.name, 'class="small"'));
     for (const part of [0, 0.25, 0.5, 0.75, 1]) {
       const value = most * part;
-      parts.push(line(from, y(value), to, y(value), 'grid'), text(from - 8, y(value) + 4, value.toFixed(most < 5 ? 1 : 0), 'text-anchor="end" class="small"'));
+      parts.push(line(from, y(value), to, y(value), 'grid'), text(from - 8, y(value) + 4, `${Number(value.toFixed(2))}`, 'text-anchor="end" class="small"'));
     }
     for (const count of counts) parts.push(text(x(count), height - bottom + 18, count.toLocaleString('en'), 'text-anchor="middle" class="small"'));
     for (const peer of growth) {
@@ -81,8 +88,8 @@ export function growthChart(growth) {
   });
   let place = 12;
   for (const peer of growth) {
-    parts.push(dot(place + 5, height - 12, peer.name === 'wsproxy' ? 'ours' : colour(peer.name), peer.name), text(place + 15, height - 8, shownAs[peer.name] ?? peer.name));
-    place += 50 + 8 * (shownAs[peer.name] ?? peer.name).length;
+    parts.push(dot(place + 5, height - 12, peer.name === 'wsproxy' ? 'ours' : colour(peer.name), peer.name), text(place + 15, height - 8, nameOf(peer.name)));
+    place += 50 + 8 * (nameOf(peer.name)).length;
   }
   return svg(width, height, title, parts);
 }

@@ -1,4 +1,5 @@
-// What does not compare with goals: how costs grow with the sessions, and what thousands of them cost that do nothing.
+// What does not compare with goals: how costs grow with the sessions, what thousands of them cost that do nothing, and
+// how several daemons share a port.
 import { measure } from './measure.mjs';
 import { number } from './table.mjs';
 
@@ -49,4 +50,35 @@ export const quietTable = (quiet) => [
   ...quiet.map((run) => (run.ok
     ? `| ${run.name} | ${run.seconds} | ${run.pings} | ${number(run.cpu_s * 1000)} | ${(100 * run.cpu_s / run.seconds).toFixed(3)} % |`
     : `| ${run.name} | **failed**: ${run.error} | | | |`)),
+].join('\n');
+
+const work = [
+  { name: 'connect, TLS', tls: true, load: ['connect', 'concurrent=32'], rate: 'sessions_per_s', cost: 'cpu_us_per_session' },
+  { name: '64 echoing', tls: false, load: ['small', 'connections=64'], rate: 'echoes_per_s', cost: 'cpu_us_per_echo' },
+  { name: '64 streams down', tls: false, load: ['down', 'connections=64'], rate: 'mb_per_s', cost: 'cpu_s_per_gb' },
+];
+
+/** One daemon, then two on one port, by --reuse-port. */
+export async function measureInstances(bench, say) {
+  const lines = [];
+  for (const each of work) {
+    const row = { ...each, scenario: 'instances', name: 'instances', figure: each.cost };
+    for (const instances of [1, 2]) {
+      const figures = await measure(bench, row, bench.peers.wsproxy, { instances, options: instances > 1 ? ['--reuse-port'] : [], seconds: Math.max(2, bench.seconds) });
+      say(row, `${each.name}, ${instances}`, figures);
+      lines.push({ ...each, instances, figures });
+    }
+  }
+  return lines;
+}
+
+/** How much of the work the first of several did. */
+const share = ({ cpu_s_of_1: first, cpu_s_of_2: second }) => (second === undefined ? '' : `${Math.round((100 * first) / (first + second))} : ${Math.round((100 * second) / (first + second))}`);
+
+export const instancesTable = (lines) => [
+  '| work | daemons | rate | cost of a unit | CPU of the first : second |',
+  '|---|---|---|---|---|',
+  ...lines.map(({ name, instances, figures, rate, cost }) => (figures.ok
+    ? `| ${name} | ${instances} | ${number(figures[rate])} ${rate} | ${number(figures[cost])} ${cost} | ${share(figures)} |`
+    : `| ${name} | ${instances} | **failed**: ${figures.error} | | |`)),
 ].join('\n');

@@ -26,22 +26,23 @@ function startLoad(program, args) {
 
 /**
  * Figures of `peer` under the load of `row`, or null when it does not do such a thing.
- * `bench`: what all measurements share. `instances`: how many of the proxy share the port.
+ * `bench`: what all measurements share. The proxy has one processor and the load generator another, but with
+ * `instances`: so many of the proxy share the port, each on a processor, and the generator is wherever there is room.
  */
-export async function measure(bench, row, peer, { load = [], options = [], seconds = bench.seconds, instances = 1, processors = bench.processors } = {}) {
+export async function measure(bench, row, peer, { load = [], options = [], seconds = bench.seconds, instances } = {}) {
   const kind = { tls: row.tls, web: row.scenario === 'http', options };
   const at = { ...bench.at, listen: await freePort() };
   if (peer.command({ ...at, target: 0 }, kind) === null) return null;
   const [scenario, ...given] = row.load;
   const generator = startLoad(bench.load, [
     scenario, `seconds=${seconds}`, ...given, ...load, ...(row.tls ? ['tls=1'] : []), ...(peer.raw ? ['raw=1'] : []),
-    ...(processors ? [`cpu=${processors[1]}`] : []), ...(kind.web ? ['path=/file.bin', `file=${at.web}/file.bin`] : []),
+    ...(instances ? [] : [`cpu=${bench.processors[1]}`]), ...(kind.web ? ['path=/file.bin', `file=${at.web}/file.bin`] : []),
   ]);
   const proxies = [];
   try {
     at.target = await generator.target;
-    for (let i = 0; i < instances; ++i) {
-      proxies.push(startProxy(peer.command(at, kind), processors ? processors[i % 2] : `${bench.processors}`, bench.prefix));
+    for (let i = 0; i < (instances ?? 1); ++i) {
+      proxies.push(startProxy(peer.command(at, kind), bench.processors[i % 2], bench.prefix));
       await untilListening(proxies[i], at.listen, i + 1);
     }
     generator.tell(at.listen, proxies.map((proxy) => proxy.pid));

@@ -1,7 +1,9 @@
 // The programs that are compared: how each is started as a relay from `listen` to `target`, both ports of 127.0.0.1.
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+const npm = fileURLToPath(new URL('../peers/npm', import.meta.url));
 const streamModule = '/etc/nginx/modules-enabled/50-mod-stream.conf';
 
 function nginx(at, { tls, web }) {
@@ -61,6 +63,11 @@ export function makePeers({ built, wsproxy, baseline }) {
     'nginx-http': { program: 'nginx', command: (at, kind) => (kind.web ? nginx(at, kind) : null) },
     'haproxy-tcp': { program: 'haproxy', raw: true, command: (at, kind) => (kind.web ? null : haproxy(at, kind)) },
     websockify: { program: '/usr/bin/websockify', command: (at, kind) => ['/usr/bin/websockify', ...webOptions(at, kind), ...fromTo(at)] },
+    'node-websockify': {
+      program: 'node',
+      needs: `${npm}/node_modules/@maximegris/node-websockify/package.json`,
+      command: (at, { tls, web }) => (web ? null : ['node', `${npm}/node_websockify.cjs`, ...fromTo(at), ...(tls ? [at.cert, at.key] : [])]),
+    },
     'go-relay': {
       program: go,
       command: (at, { tls, web }) => (web ? null : [go, ...(tls ? ['-cert', at.cert, '-key', at.key] : []), `${at.listen}`, `${at.target}`]),

@@ -17,11 +17,11 @@ const websockify = 1.3;
 
 /** The scenario's name, what the load generator is told, the figure, then goals by variant and peer. */
 const table = [
-  ['down', ['down'], inBulk, { plain: { floor: 1.0, 'haproxy-tcp': null, websockify }, tls: { 'nginx-stream': 1.0, websockify } }],
+  ['down', ['down'], inBulk, { plain: { floor: 1.0, 'haproxy-tcp': null, websockify, 'node-websockify': null }, tls: { 'nginx-stream': 1.0, websockify } }],
   ['up16k', ['up', 'frame=16384'], inBulk, { plain: { floor: 0.85, websockify }, tls: { 'nginx-stream': 1.0, websockify } }],
-  ['up1k', ['up', 'frame=1024'], inBulk, { plain: { floor: 0.65, websockify: 50 } }],
+  ['up1k', ['up', 'frame=1024'], inBulk, { plain: { floor: 0.65, websockify: 50, 'node-websockify': null } }],
   ['up64', ['up', 'frame=64'], inBulk, { plain: { 'go-relay': 6, websockify } }],
-  ['vnc', ['vnc'], perUpdate, { plain: { 'haproxy-tcp': 1.1, floor: null, websockify }, tls: { 'nginx-stream': 1.0, websockify } }],
+  ['vnc', ['vnc'], perUpdate, { plain: { 'haproxy-tcp': 1.1, floor: null, websockify, 'node-websockify': null }, tls: { 'nginx-stream': 1.0, websockify } }],
   ['small', ['small'], perEcho, { plain: { 'haproxy-tcp': 1.05, websockify }, tls: { 'haproxy-tcp': 1.05, websockify } }],
   ['small64', ['small', 'connections=64'], perEcho, { plain: { 'haproxy-tcp': 1.05, websockify }, tls: { 'haproxy-tcp': 1.05, websockify } }],
   ['rate500', ['rate', 'connections=500'], perEcho, { plain: { 'haproxy-tcp': 1.05, websockify }, tls: { 'haproxy-tcp': 1.05, websockify } }],
