@@ -237,7 +237,6 @@ tests/bench/peers/npm/node_modules/.package-lock.json: tests/bench/peers/npm/pac
 
 bench: deps-bench
 	@$(MAKE) -s BUILD=release bench-programs tests/bench/peers/npm/node_modules/.package-lock.json
-	@$(if $(SCENARIOS)$(PEERS),,build/release/bench_codecs --benchmark_min_time=0.1)
 	@SCENARIOS="$(SCENARIOS)" PEERS="$(PEERS)" ROUNDS="$(ROUNDS)" WSPROXY="$(WSPROXY)" BASELINE="$(BASELINE)" PUBLISH="$(PUBLISH)" \
 	  SECONDS_EACH="$(if $(filter file,$(origin SECONDS)),,$(SECONDS))" tests/bench/run
 .PHONY: bench-programs

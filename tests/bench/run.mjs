@@ -4,6 +4,7 @@ import { setPriority } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { growthChart, ratioChart } from './support/charts.mjs';
+import { codecsTable, measureCodecs } from './support/codecs.mjs';
 import { compare } from './support/compare.mjs';
 import { growthTable, instancesTable, measureGrowth, measureInstances, measureQuiet, quietTable } from './support/growth.mjs';
 import { describeMachine, descriptorPrefix, isThere, load, makeFolder, processors } from './support/machine.mjs';
@@ -25,7 +26,7 @@ const positive = (name, usual) => {
 };
 
 function chooseRows(names) {
-  const special = ['growth', 'idle5000', 'instances'];
+  const special = ['codecs', 'growth', 'idle5000', 'instances'];
   const known = new Set([...rows.flatMap((row) => [row.scenario, row.name]), ...special]);
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length) {
@@ -33,7 +34,7 @@ function chooseRows(names) {
     process.exit(2);
   }
   const wanted = (...any) => names.length === 0 || any.some((name) => names.includes(name));
-  return { chosen: rows.filter((row) => wanted(row.scenario, row.name)), growth: wanted('growth'), quiet: wanted('idle5000'), instances: wanted('instances') };
+  return { chosen: rows.filter((row) => wanted(row.scenario, row.name)), also: Object.fromEntries(special.map((name) => [name, wanted(name)])) };
 }
 
 /** Says which peers are not there, once. */
@@ -78,7 +79,7 @@ const started = Date.now();
 const descriptors = descriptorPrefix();
 const peers = makePeers({ built, wsproxy: path.resolve(environment.WSPROXY || path.join(built, 'wsproxy')), baseline: environment.BASELINE && path.resolve(environment.BASELINE) });
 const wanted = choosePeers(peers);
-const { chosen, growth: wantsGrowth, quiet: wantsQuiet, instances: wantsInstances } = chooseRows(words('SCENARIOS'));
+const { chosen, also } = chooseRows(words('SCENARIOS'));
 if (environment.BASELINE) for (const row of chosen) row.peers.push({ name: 'baseline', goal: null, load: [] });
 for (const name of words('PEERS')) {
   for (const row of chosen.filter((each) => !each.peers.some((peer) => peer.name === name))) row.peers.push({ name, goal: null, load: [] });
@@ -92,21 +93,22 @@ if (descriptors.limit < 20_000) console.error(`only ${descriptors.limit} descrip
 
 const machine = describeMachine();
 const loadBefore = load();
+const codecs = also.codecs ? measureCodecs(path.join(built, 'bench_codecs'), bench.processors[0]) : [];
 const results = [];
 for (const row of chosen) results.push(await compare(bench, row, say));
-const growth = wantsGrowth ? await measureGrowth(bench, say) : [];
-const instances = wantsInstances ? await measureInstances(bench, say) : [];
-const quiet = wantsQuiet ? await measureQuiet(bench, say) : [];
+const growth = also.growth ? await measureGrowth(bench, say) : [];
+const instances = also.instances ? await measureInstances(bench, say) : [];
+const quiet = also.idle5000 ? await measureQuiet(bench, say) : [];
 
 const knobs = ['SCENARIOS', 'PEERS', 'ROUNDS', 'SECONDS_EACH'].filter((name) => environment[name]).map((name) => ` ${name === 'SECONDS_EACH' ? 'SECONDS' : name}="${environment[name]}"`);
 const head = `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, \`make bench${knobs.join('')}\` (${bench.rounds} rounds of ${bench.seconds} s, ` +
   `${Math.round((Date.now() - started) / 60_000)} minutes), ${machine}; load ${loadBefore} before, ${load()} behind.`;
 const parts = { comparison: results.length ? `${head}\n\n${comparisonTable(results)}` : '', growth: growth.length ? growthTable(growth) : '', idle: quiet.length ? quietTable(quiet) : '',
-  instances: instances.length ? instancesTable(instances) : '' };
+  instances: instances.length ? instancesTable(instances) : '', codecs: codecs.length ? codecsTable(codecs) : '' };
 const document = Object.values(parts).filter(Boolean).join('\n\n');
 console.log(document);
 writeFileSync(path.join(out, 'table.md'), `${document}\n`);
-writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet, instances }, null, 1));
+writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet, instances, codecs }, null, 1));
 const charts = { 'chart.svg': results.some((result) => result.peers.some((peer) => peer.ratio)) && ratioChart(results), 'growth.svg': growth.length > 0 && growthChart(growth) };
 for (const [name, chart] of Object.entries(charts).filter(([, each]) => each)) {
   writeFileSync(path.join(out, name), chart);

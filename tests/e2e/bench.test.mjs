@@ -5,6 +5,10 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ratioChart } from '../bench/support/charts.mjs';
+import { median } from '../bench/support/compare.mjs';
+import { rows } from '../bench/support/rows.mjs';
+import { comparisonTable, missed } from '../bench/support/table.mjs';
 import { Proxy } from './support/proxy.mjs';
 import { start, tempDir, until, within } from './support/scope.mjs';
 import { makeCertificate } from './support/tls.mjs';
@@ -79,4 +83,25 @@ test('a byte that is changed, doubled or left out fails the run', { skip }, asyn
     const { code, ok, error } = await run(change);
     assert.deepEqual({ code, ok, error }, { code: 1, ok: false, error: 'browser 0: wrong bytes' }, name);
   }
+});
+
+test('the table says which goals are missed, by the median; the chart is XML for both colour schemes', () => {
+  assert.equal(median([3, 1, 2]), 2);
+  assert.equal(median([4, 1]), 2.5);
+  const row = rows.find(({ name }) => name === 'down');
+  const peer = (name, goal, ratio) => ({ name, goal, ratio, low: ratio, high: ratio, figures: [1], ratios: [ratio] });
+  const idle = rows.find(({ name }) => name === 'idle2k');
+  const results = [
+    { row, ours: [0.3], peers: [peer('floor', 1.0, 0.99), peer('websockify', 1.3, 1.3), peer('haproxy-tcp', null, 0.5)] },
+    { row: idle, ours: [1025], peers: [] },
+    { row: rows.find(({ name }) => name === 'http'), ours: [], failed: 'wrong bytes', peers: [] },
+  ];
+  const lines = comparisonTable(results).split('\n').slice(2);
+  assert.deepEqual(lines.map((line) => line.split('|').at(-2).trim()), [
+    '**missed** (at least 1)', 'reached', '', '**missed** (at most 1)', '**failed**: wrong bytes',
+  ]);
+  assert.equal(missed(results).length, 3);
+  const chart = ratioChart(results);
+  assert.match(chart, /^<svg [^]*prefers-color-scheme: dark[^]*<\/svg>\n$/);
+  assert.equal(chart.match(/<circle/g).length, 3 + 3); // dots and the legend's
 });
