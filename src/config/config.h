@@ -25,6 +25,8 @@ struct Config {
   bool inetd = false;               ///< always false once read: it went into `listen` as "fd:0"
   bool reuse_port = false;          ///< of every TCP port that we open
   bool prefer_ipv6 = false;         ///< nothing to do
+  int max_header_bytes = 16384;
+  int max_headers = 100;
   std::chrono::seconds handshake_timeout{10};  ///< from accept to the end of the request, in total
 
   // Target
@@ -65,11 +67,20 @@ struct Config {
   std::vector<std::string> origin;       ///< of pages that may connect besides ours; "*": all
   std::vector<std::string> server_name;  ///< that we answer to besides what we know; "*": all
 
+  int max_rate = 0;                          ///< new connections of an address a second; 0: ours
+  std::string max_pending = "4000:30:8000";  ///< START:RATE:FULL, FULL, or "0"
+  int max_pending_per_address = 0;           ///< 0: ours
+  int max_sessions_per_address = 0;          ///< 0: ours
+  int max_sessions_per_target = 0;           ///< 0: no limit
+
   // Sessions
-  int max_sessions = 0;                   ///< 0: as many as descriptors allow
-  std::chrono::seconds heartbeat{30};     ///< 0: off
-  int max_control_frames = 100;           ///< of a client a second; 0: no limit
-  std::chrono::seconds drain_timeout{5};  ///< for what is under way when one side closes
+  int max_sessions = 0;                          ///< 0: as many as descriptors allow
+  std::chrono::seconds session_idle_timeout{0};  ///< 0: never
+  std::chrono::seconds session_max_duration{0};  ///< 0: as long as it likes
+  std::chrono::seconds tcp_user_timeout{120};    ///< of clients and targets; 0: the system's
+  std::chrono::seconds heartbeat{30};            ///< 0: off
+  int max_control_frames = 100;                  ///< of a client a second; 0: no limit
+  std::chrono::seconds drain_timeout{5};         ///< for what is under way when one side closes
   bool run_once = false;
   std::chrono::seconds timeout{0};       ///< from the start; 0: never
   std::chrono::seconds idle_timeout{0};  ///< 0: never

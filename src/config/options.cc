@@ -29,7 +29,11 @@ constexpr std::array kOptions = {
            "Share TCP ports with other instances of the same user that say so as well; the kernel spreads "
            "connections over them"},
     Option{Listening, "handshake-timeout", 0, "SECONDS", &Config::handshake_timeout, 1, 3600, Reload::NewSessions, kPlain,
-           "Give up on a client whose request is not complete after this long"},
+           "Give up on a client whose request, TLS and all, is not complete after this long"},
+    Option{Listening, "max-header-bytes", 0, "BYTES", &Config::max_header_bytes, 1024, 65536, Reload::NewSessions, kPlain,
+           "Refuse a request whose line and header fields have more than this"},
+    Option{Listening, "max-headers", 0, "NUMBER", &Config::max_headers, 10, 1000, Reload::NewSessions, kPlain,
+           "Refuse a request with more header fields"},
 
     Option{Target, "target", 0, "TARGET", &Config::target, 0, 0, Reload::NewSessions, kPlain,
            "Relay to this VNC server: HOST:PORT, [IPV6]:PORT or unix:PATH"},
@@ -101,10 +105,35 @@ constexpr std::array kOptions = {
            "localhost, this machine's name, the names in the certificate and the address that is connected to; "
            "* for all. May be repeated"},
 
+    Option{Access, "max-rate", 0, "NUMBER", &Config::max_rate, 0, 1000000, Reload::NewSessions, kPlain,
+           "Refuse a client that connects more often a second, with 429. The client of this and the next options "
+           "is an IPv4 address or the /64 network of an IPv6 address; many people may be behind one. 0, the "
+           "default, is 200, and no limit for clients on this machine, who may come through a reverse proxy: any "
+           "other number counts for those too, but not for clients on a Unix socket"},
+    Option{Access, "max-pending-per-address", 0, "NUMBER", &Config::max_pending_per_address, 0, 1000000, Reload::NewSessions, kPlain,
+           "Refuse a client that has as many connections without a WebSocket open, with 429; 0, the default, is "
+           "250, and no limit for clients on this machine"},
+    Option{Access, "max-pending", 0, "START:RATE:FULL", &Config::max_pending, 0, 0, Reload::NewSessions, kPlain,
+           "Of new connections refuse RATE percent, with 503, once START of those that are there have no WebSocket "
+           "(yet), more and more as they grow in number, and all when there are FULL; or a single number, to refuse "
+           "all from there on, 0 for no limit. At most half and three quarters of the descriptors are used up so"},
+    Option{Access, "max-sessions-per-address", 0, "NUMBER", &Config::max_sessions_per_address, 0, 1000000, Reload::NewSessions, kPlain,
+           "Refuse a client that has so many sessions open, with 429; 0, the default, is 1000, and no limit for "
+           "clients on this machine"},
+    Option{Access, "max-sessions-per-target", 0, "NUMBER", &Config::max_sessions_per_target, 0, 1000000, Reload::NewSessions, kPlain,
+           "Refuse further sessions to a target that has so many, with 503; 0 for no limit"},
+
     Option{Sessions, "max-sessions", 0, "NUMBER", &Config::max_sessions, 0, 1000000, Reload::NewSessions, kPlain,
            "Serve no more clients at a time; 0 for as many as descriptors allow"},
     Option{Sessions, "heartbeat", 0, "SECONDS", &Config::heartbeat, 0, 86400, Reload::NewSessions, kWebsockify,
            "Ping a client that has been quiet for this long, and hang up when it does not answer; 0 for never"},
+    Option{Sessions, "session-idle-timeout", 0, "SECONDS", &Config::session_idle_timeout, 0, kYears, Reload::NewSessions, kPlain,
+           "End a session that has relayed nothing either way for this long; 0 for never"},
+    Option{Sessions, "session-max-duration", 0, "SECONDS", &Config::session_max_duration, 0, kYears, Reload::NewSessions, kPlain,
+           "End a session that is this old; 0 for never"},
+    Option{Sessions, "tcp-user-timeout", 0, "SECONDS", &Config::tcp_user_timeout, 0, 86400, Reload::NewSessions, kPlain,
+           "Give up on a client or target that has acknowledged nothing of what was sent, or had no room for more, "
+           "for this long (TCP_USER_TIMEOUT, see tcp(7)); 0 to leave it to the system"},
     Option{Sessions, "max-control-frames", 0, "NUMBER", &Config::max_control_frames, 0, 1000000, Reload::NewSessions, kPlain,
            "Hang up on a client that sends more pings and pongs a second (Close 1008); 0 for no limit. A browser "
            "sends one every now and then, as an answer"},

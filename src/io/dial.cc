@@ -122,7 +122,7 @@ class SocketDial final : public Dial {
     if (::getsockopt(attempt.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
     if (error != 0) return attempt_failed(attempt, error);
     attempt.watch.set({});
-    tune_tcp(attempt.fd.get());
+    tune_tcp(attempt.fd.get(), limits_.user_timeout);
     finish(std::make_unique<PlainStream>(std::move(attempt.fd)));
   }
 

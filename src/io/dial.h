@@ -25,6 +25,7 @@ struct Endpoint {
 struct DialLimits {
   Duration lookup = std::chrono::seconds(5);
   Duration connect = std::chrono::seconds(10);  ///< from the first attempt on, all together
+  Duration user_timeout = Duration::zero();     ///< of the connection, see tune_tcp()
 };
 
 /// One connection being made. The destructor cancels it. It must not die while it is calling

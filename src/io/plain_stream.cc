@@ -10,11 +10,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <limits>
 
 #include "base/error.h"
 
 namespace wsproxy::io {
 namespace {
+
+constexpr std::chrono::milliseconds::rep kMaxMilliseconds = std::numeric_limits<int>::max();
 
 constexpr std::size_t kMaxParts = 4;
 
@@ -77,7 +81,7 @@ std::uint64_t acknowledged_bytes(int fd) {
   return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
 }
 
-void tune_tcp(int fd) {
+void tune_tcp(int fd, Duration user_timeout) {
   int domain = AF_UNSPEC;
   socklen_t length = sizeof domain;
   if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return;
@@ -90,6 +94,8 @@ void tune_tcp(int fd) {
   set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 15);
   set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(user_timeout).count();
+  if (ms > 0) set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::min(ms, kMaxMilliseconds)));
 }
 
 }  // namespace wsproxy::io

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/clock.h"
 #include "base/unique_fd.h"
 #include "io/stream.h"
 
@@ -30,7 +31,8 @@ std::size_t unacknowledged_bytes(int fd);
 std::uint64_t acknowledged_bytes(int fd);
 
 /// TCP_NODELAY and keep-alive (first probe after 60 s of silence, dead after 4 more, 15 s apart)
-/// for an Internet socket; nothing for others.
-void tune_tcp(int fd);
+/// for an Internet socket; nothing for others. `user_timeout`: how long what was sent may stay
+/// unacknowledged, and a peer without room for more (TCP_USER_TIMEOUT, tcp(7)); zero: as the system has it.
+void tune_tcp(int fd, Duration user_timeout = Duration::zero());
 
 }  // namespace wsproxy::io

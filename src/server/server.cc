@@ -54,7 +54,8 @@ Server::Server(Startup startup)
       idle_(loop_.timers(), [this] { stop("--idle-timeout"); }),
       stop_tick_(loop_.timers(), [this] { cut_stuck(); }),
       stop_limit_(loop_.timers(), [this] { stop_now(); }),
-      admission_([this] { session_left(); }, [this] { tell_status(); }),
+      admission_(
+          clock_, [this] { session_left(); }, [this] { tell_status(); }),
       sessions_(
           {loop_, wrapped_dialer_, admission_, pool_, MutableBytes(scratch_.get(), kBlockBytes),
            &log_limits_, startup_.access_log.get()},
@@ -129,11 +130,20 @@ int Server::run() {
 // --- sessions come and go ---
 
 void Server::accept(UniqueFd fd) {
-  io::tune_tcp(fd.get());
   std::string peer = io::peer_name(fd.get());
+  const session::ClientKey client(peer_address(fd.get()));
+  auto visit = admission_.arrive(client, settings_->limits_of(client).connections);
+  if (!visit) {
+    if (log_limits_.turned_away.allow()) {
+      log::info("[%s] turned away: %s", peer.c_str(), session::describe(visit.error()));
+    }
+    return;
+  }
+  io::tune_tcp(fd.get(), config().tcp_user_timeout);
   idle_.cancel();
   renew_certificates();
-  sessions_.begin(std::make_unique<io::PlainStream>(std::move(fd)), std::move(peer), settings_);
+  sessions_.begin(std::make_unique<io::PlainStream>(std::move(fd)), std::move(peer), settings_,
+                  std::move(*visit));
   tell_status();
 }
 
@@ -295,8 +305,10 @@ void Server::handed_over(const Result<pid_t>& successor) {
 
 void Server::log_sessions() {
   auto lines = sessions_.summaries();
-  log::info("SIGQUIT: %s, %s", count(admission_.present(), "session").c_str(),
-            count(lines.size(), "connection").c_str());
+  log::info("SIGQUIT: %s, %s, %s over a limit since the start",
+            count(admission_.present(), "session").c_str(),
+            count(lines.size(), "connection").c_str(),
+            count(admission_.turned_away(), "connection").c_str());
   session_lines_.log(std::move(lines));
 }
 

@@ -1,6 +1,10 @@
 #include "server/settings.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -15,6 +19,12 @@
 namespace wsproxy::server {
 namespace {
 
+// What an address may have on the internet, where a whole company may be behind one.
+constexpr unsigned kRate = 200;
+constexpr std::size_t kPending = 250;
+constexpr std::size_t kSessions = 1000;
+constexpr std::size_t kMostPending = 1'000'000;
+
 Result<tls::Secret> key_password(const config::Config& config) {
   if (config.key_password_file.empty()) return tls::Secret(config.key_password);
   auto file = tls::read_password_file(config.key_password_file);
@@ -26,6 +36,61 @@ Result<tls::Secret> key_password(const config::Config& config) {
 tls::MinVersion min_version(const config::Config& config) {
   if (config.ssl_version == "tlsv1_1") return tls::MinVersion::Tls11;
   return config.ssl_version == "tlsv1_3" ? tls::MinVersion::Tls13 : tls::MinVersion::Tls12;
+}
+
+using Pending = session::ConnectionLimits::Pending;
+
+// "START:RATE:FULL" or "FULL", as sshd's MaxStartups.
+Result<Pending> parse_max_pending(std::string_view text) {
+  std::array<std::size_t, 3> numbers{};
+  std::size_t count = 0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (count < numbers.size()) {
+    const auto [stop, error] = std::from_chars(at, end, numbers[count]);
+    if (error != std::errc()) break;
+    ++count;
+    at = stop;
+    if (at == end || *at != ':') break;
+    ++at;
+  }
+  const auto [start, percent, full] = numbers;
+  const bool whole = at == end && !text.ends_with(':');
+  if (whole && count == 1 && start <= kMostPending) return Pending{start, 100, start};
+  if (whole && count == 3 && start < full && full <= kMostPending && percent <= 100) {
+    return Pending{start, static_cast<unsigned>(percent), full};
+  }
+  return fail(Errc::Usage, "--max-pending: '" + std::string(text) +
+                               "' is not START:RATE:FULL with START below FULL, up to " +
+                               std::to_string(kMostPending) +
+                               ", and a RATE up to 100; nor a single number");
+}
+
+// Room for sessions, and for ourselves.
+void fit_descriptors(session::ConnectionLimits& limits, std::size_t descriptors) {
+  limits.pending.full = std::min(limits.pending.full, descriptors / 4 * 3);
+  limits.pending.start = std::min(limits.pending.start, descriptors / 2);
+  limits.answered = std::min(limits.answered, descriptors / 8);
+}
+
+Status set_limits(const config::Config& config, session::Settings& settings) {
+  auto pending = parse_max_pending(config.max_pending);
+  if (!pending) return std::unexpected(pending.error());
+  session::AddressLimits limits;
+  limits.connections.pending = *pending;
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+    fit_descriptors(limits.connections, descriptors.rlim_cur);
+  }
+  limits.connections.rate = static_cast<unsigned>(config.max_rate);
+  limits.connections.pending_per_client = static_cast<std::size_t>(config.max_pending_per_address);
+  limits.sessions = static_cast<std::size_t>(config.max_sessions_per_address);
+  settings.this_machine = limits;
+  if (limits.connections.rate == 0) limits.connections.rate = kRate;
+  if (limits.connections.pending_per_client == 0) limits.connections.pending_per_client = kPending;
+  if (limits.sessions == 0) limits.sessions = kSessions;
+  settings.elsewhere = limits;
+  return {};
 }
 
 // The directory that `file` is in, or is going to be.
@@ -98,6 +163,9 @@ Result<std::shared_ptr<session::Settings>> make_settings(const config::Config& c
   }
   if (config.ssl_target && !settings->target.unix_path.empty()) {
     return fail(Errc::Usage, "--ssl-target: a Unix socket is spoken to without TLS");
+  }
+  if (const Status status = set_limits(config, *settings); !status) {
+    return std::unexpected(status.error());
   }
   auto origins = access::OriginRules::parse(config.origin);
   if (!origins) return fail(Errc::Usage, "--origin: " + origins.error().text);

@@ -13,6 +13,8 @@ constexpr std::array kRows = {
     CloseRow{CloseReason::ClientGone, ws::CloseCode::GoingAway, "client went away"},
     CloseRow{CloseReason::ClientSilent, ws::CloseCode::GoingAway, "no answer to a ping"},
     CloseRow{CloseReason::ControlFlood, ws::CloseCode::PolicyViolation, "too many control frames"},
+    CloseRow{CloseReason::NothingRelayed, ws::CloseCode::Normal, "nothing was sent for too long"},
+    CloseRow{CloseReason::TimeIsUp, ws::CloseCode::Normal, "the session's time is up"},
     CloseRow{CloseReason::ProtocolError, ws::CloseCode::ProtocolError, "protocol error"},
     CloseRow{CloseReason::TargetClosed, ws::CloseCode::Normal, "the server closed the connection"},
     CloseRow{CloseReason::TargetReset, ws::CloseCode::GoingAway,

@@ -13,6 +13,8 @@ enum class CloseReason : std::uint8_t {
   ClientGone,         ///< its connection ended or broke without a Close frame
   ClientSilent,       ///< it answered no Ping
   ControlFlood,       ///< it sent more Pings and Pongs than --max-control-frames
+  NothingRelayed,     ///< for longer than --session-idle-timeout
+  TimeIsUp,           ///< --session-max-duration
   ProtocolError,      ///< it broke RFC 6455; the decoder names the code
   TargetClosed,       ///< the target ended its side in good order
   TargetReset,        ///< the target's connection broke

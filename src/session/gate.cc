@@ -52,6 +52,20 @@ std::optional<Refusal> refuse_plain(const Incoming& request, const Settings& set
   return Refusal{308, "this port speaks TLS only", "Location: " + url + "\r\n"};
 }
 
+Refusal too_many(Denial denial) {
+  int status = 503;
+  const char* retry = "Retry-After: 10\r\n";
+  switch (denial) {
+    case Denial::TooFast: retry = "Retry-After: 1\r\n"; [[fallthrough]];
+    case Denial::PendingOfClient:
+    case Denial::SessionsOfClient: status = 429; break;
+    case Denial::Pending:
+    case Denial::SessionsOfTarget:
+    case Denial::Sessions: break;
+  }
+  return {status, describe(denial), retry};
+}
+
 std::optional<Refusal> check_page_request(const http::RequestHead& head) {
   if (head.method != "GET" && head.method != "HEAD") {
     return Refusal{405, "only pages are served here", "Allow: GET, HEAD\r\n"};

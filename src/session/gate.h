@@ -36,6 +36,9 @@ std::optional<Refusal> check_host(const Incoming& request, const Settings& setti
 /// Plain HTTP where TLS is a must: 308 for a page when there is a configured name to lead to, else 400.
 std::optional<Refusal> refuse_plain(const Incoming& request, const Settings& settings);
 
+/// A client over a limit: 429 when it is a limit of its own, else 503, with Retry-After.
+Refusal too_many(Denial denial);
+
 /// A request for a page or file: 405 unless it is GET or HEAD, 400 if it has a body.
 std::optional<Refusal> check_page_request(const http::RequestHead& head);
 

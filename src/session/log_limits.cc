@@ -10,6 +10,7 @@ LogLimits::Kind::Kind(io::EventLoop& loop, std::string what)
 LogLimits::LogLimits(io::EventLoop& loop)
     : refused(loop, "refused requests"),
       tls_failed(loop, "TLS handshakes failed"),
+      turned_away(loop, "connections turned away"),
       broken_off(loop, "requests broken off") {}
 
 }  // namespace wsproxy::session

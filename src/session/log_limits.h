@@ -22,9 +22,10 @@ struct LogLimits {
 
   explicit LogLimits(io::EventLoop& loop);
 
-  Kind refused;     ///< requests that got an error for an answer
-  Kind tls_failed;  ///< handshakes that came to nothing
-  Kind broken_off;  ///< clients that left in the middle, or that stopped reading
+  Kind refused;      ///< requests that got an error for an answer
+  Kind tls_failed;   ///< handshakes that came to nothing
+  Kind turned_away;  ///< connections over a limit that got no answer
+  Kind broken_off;   ///< clients that left in the middle, or that stopped reading
 };
 
 }  // namespace wsproxy::session

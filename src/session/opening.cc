@@ -15,7 +15,7 @@ Opening::Progress Opening::read_head(io::Stream& client, MutableBytes scratch) {
     const Parse found = scanner_.scan(received_);
     if (found == Parse::Done) {
       const Bytes head = Bytes(received_).first(scanner_.head_bytes());
-      status_ = http::parse_request_head(head, {}, head_);
+      status_ = http::parse_request_head(head, limits_, head_);
       if (status_ == 0) return Progress::Whole;
     }
     if (found == Parse::Bad) status_ = scanner_.status();
@@ -35,7 +35,7 @@ Opening::Progress Opening::read_head(io::Stream& client, MutableBytes scratch) {
 void Opening::next_request() {
   const auto used = static_cast<std::ptrdiff_t>(scanner_.head_bytes());
   received_.erase(received_.begin(), received_.begin() + used);
-  scanner_ = http::HeadScanner();
+  scanner_ = http::HeadScanner(limits_);
   head_ = {};
   reply.reset();
 }

@@ -16,6 +16,8 @@ namespace wsproxy::session {
 
 class Opening {
  public:
+  explicit Opening(const http::HeadLimits& limits) : limits_(limits), scanner_(limits) {}
+
   enum class Progress : unsigned char {
     Whole,     ///< head() is the next request's
     Wait,      ///< the client has not sent all of it yet
@@ -52,6 +54,7 @@ class Opening {
   ws::Upgrade upgrade;
 
  private:
+  http::HeadLimits limits_;
   std::vector<std::byte> received_;  // and not used up yet
   http::HeadScanner scanner_;
   http::RequestHead head_;  // points into `received_`

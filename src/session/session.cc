@@ -16,15 +16,27 @@ namespace wsproxy::session {
 
 using io::IoResult;
 
+namespace {
+
+http::HeadLimits head_limits(const config::Config& config) {
+  http::HeadLimits limits;
+  limits.bytes = static_cast<std::size_t>(config.max_header_bytes);
+  limits.fields = static_cast<std::size_t>(config.max_headers);
+  return limits;
+}
+
+}  // namespace
+
 Session::Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::string peer,
                  std::shared_ptr<const Settings> settings, const Machinery& machinery,
-                 std::move_only_function<void()> on_closed)
+                 std::move_only_function<void()> on_closed, Admission::Visit visit)
     : settings_(std::move(settings)),
       machinery_(machinery),
       on_closed_(std::move(on_closed)),
       log_(id, std::move(peer), machinery_),
       client_(std::move(client)),
-      opening_(std::make_unique<Opening>()),
+      opening_(std::make_unique<Opening>(head_limits(settings_->config))),
+      visit_(std::move(visit)),
       client_watch_(machinery.loop, client_->fd(),
                     [this](io::Ready ready) { client_event(ready); }),
       deadline_(machinery.loop.timers(), [this] { out_of_time(); }),
@@ -118,6 +130,7 @@ Step Session::dispatch() {
   const http::RequestHead& head = opening_->head();
   log::debug("%s request: %s %s", log_.tag().c_str(), for_log(head.method).c_str(),
              for_log(head.path).c_str());
+  if (const auto denial = visit_.denial()) return refuse(too_many(*denial));
   opening_->local = local_address(client_->fd());
   if (const auto refusal = check_request(incoming(), *settings_)) return refuse(*refusal);
   if (ws::is_upgrade(head)) return enter(Phase::Authorize);
@@ -152,10 +165,14 @@ Step Session::authorize() {
     return refuse(*refusal);
   }
   const config::Config& config = settings_->config;
-  place_ =
-      machinery_.admission.admit(static_cast<std::size_t>(config.max_sessions), config.run_once);
-  if (place_) return enter(Phase::Upgrade);
-  return refuse({503, "as many sessions as there may be are open", "Retry-After: 10\r\n"});
+  const SessionLimits limits{.sessions = static_cast<std::size_t>(config.max_sessions),
+                             .per_client = settings_->limits_of(visit_.client()).sessions,
+                             .per_target = static_cast<std::size_t>(config.max_sessions_per_target),
+                             .once = config.run_once};
+  auto place = machinery_.admission.admit(visit_, settings_->target.to_string(), limits);
+  if (!place) return refuse(too_many(place.error()));
+  place_ = std::move(*place);
+  return enter(Phase::Upgrade);
 }
 
 Step Session::upgrade() {
@@ -173,9 +190,11 @@ Step Session::upgrade() {
   }
   relay_->take_early(opening.behind_head());
   opening_.reset();
+  begin_lifetime();
   const config::Config& config = settings_->config;
   io::Dialer& dialer = settings_->dialer ? *settings_->dialer : machinery_.dialer;
-  dial_ = dialer.dial(settings_->target, {config.lookup_timeout, config.connect_timeout},
+  dial_ = dialer.dial(settings_->target,
+                      {config.lookup_timeout, config.connect_timeout, config.tcp_user_timeout},
                       [this] { advance(); });
   return enter(Phase::Connect);
 }

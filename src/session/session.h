@@ -12,6 +12,7 @@
 #include "session/close_reason.h"
 #include "session/gate.h"
 #include "session/keepalive.h"
+#include "session/lifetime.h"
 #include "session/opening.h"
 #include "session/phase.h"
 #include "session/recording.h"
@@ -26,11 +27,12 @@ enum class Step : std::uint8_t { Next, Wait };
 
 class Session {
  public:
-  /// `client` is plain and connected; `peer` names it in the log. `on_closed` is called once, from
+  /// `client` is plain and connected; `peer` names it in the log; `visit` is what it was let in by, perhaps
+  /// to be refused. `on_closed` is called once, from
   /// the loop's deferred work: the place to destroy the session.
   Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::string peer,
           std::shared_ptr<const Settings> settings, const Machinery& machinery,
-          std::move_only_function<void()> on_closed);
+          std::move_only_function<void()> on_closed, Admission::Visit visit = {});
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -85,11 +87,13 @@ class Session {
   Step reply_with(web::Reply reply);
   Step refuse(const Refusal& refusal);
   Step give_up_dialling();
+  void say_goodbye(CloseReason reason);
   void drop_dial();
   Step end(std::string_view why);  // at once, with nothing left to say
   void finish();
   void out_of_time();
   void keep_alive();
+  void begin_lifetime();
   bool moved_since(DrainMark& mark) const;
   void update_interest();
   void arm_for(Phase phase);
@@ -114,11 +118,13 @@ class Session {
   std::string ending_;  // what the relay's own words leave out
   std::unique_ptr<io::Stream> client_;
   std::unique_ptr<Opening> opening_;
+  Admission::Visit visit_;
   Admission::Place place_;
   std::unique_ptr<io::Dial> dial_;
   std::unique_ptr<io::Stream> target_;
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<Relay> relay_;
+  std::unique_ptr<Lifetime> lifetime_;  // null: no limit
   io::Watch client_watch_;
   std::unique_ptr<io::Watch> target_watch_;
   io::Timer deadline_;

@@ -67,6 +67,18 @@ void Session::keep_alive() {
   advance();
 }
 
+void Session::begin_lifetime() {
+  const LifetimeLimits limits{settings_->config.session_idle_timeout,
+                              settings_->config.session_max_duration};
+  if (!limits.any()) return;
+  lifetime_ = std::make_unique<Lifetime>(
+      machinery_.loop.timers(), limits,
+      [this] { return relay_->bytes_to_target() + relay_->bytes_to_client(); },
+      [this](CloseReason over) {
+        if (phase_ == Phase::Connect || phase_ == Phase::Relay) say_goodbye(over);
+      });
+}
+
 // True if what is still on its way out has moved since `mark`, which is now.
 bool Session::moved_since(DrainMark& mark) const {
   DrainMark now;
@@ -83,6 +95,13 @@ bool Session::moved_since(DrainMark& mark) const {
 
 // --- the daemon stops ---
 
+// From our side, with a Close frame.
+void Session::say_goodbye(CloseReason reason) {
+  relay_->close(reason, "");
+  if (phase_ == Phase::Connect) give_up_dialling();
+  advance();
+}
+
 void Session::shut_down() {
   switch (phase_) {
     case Phase::Sniff:
@@ -91,15 +110,8 @@ void Session::shut_down() {
     case Phase::Authorize:
     case Phase::Upgrade: finish(); return;
     case Phase::Connect:
-      relay_->close(CloseReason::ShuttingDown, "");
-      give_up_dialling();
-      advance();
-      break;
     case Phase::Relay:
-    case Phase::Drain:
-      relay_->close(CloseReason::ShuttingDown, "");
-      advance();
-      break;
+    case Phase::Drain: say_goodbye(CloseReason::ShuttingDown); break;
     case Phase::Respond: last_reply_ = true; break;
     case Phase::Linger:
     case Phase::Closed: break;

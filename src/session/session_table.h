@@ -20,7 +20,7 @@ class SessionTable {
 
   /// Begins a session with a client that has just connected.
   void begin(std::unique_ptr<io::Stream> client, std::string peer,
-             std::shared_ptr<const Settings> settings);
+             std::shared_ptr<const Settings> settings, Admission::Visit visit);
 
   /// Ends all sessions in good order; they go as their clients answer.
   void shut_down();

@@ -17,16 +17,28 @@
 
 namespace wsproxy::session {
 
+/// What one client's address may have.
+struct AddressLimits {
+  ConnectionLimits connections;
+  std::size_t sessions = 0;  ///< 0: no limit
+};
+
 /// A session keeps the snapshot that it began with.
 struct Settings {
   config::Config config;
   io::Endpoint target;
+  AddressLimits elsewhere;     ///< for clients on other machines
+  AddressLimits this_machine;  ///< for those on this one, where a reverse proxy may be
   access::OriginRules origins;
   access::HostNames names;
   std::shared_ptr<const tls::TlsContext> tls;  ///< null: no TLS
   std::shared_ptr<io::Dialer> dialer;          ///< of TLS to the target; null: the machinery's
   std::shared_ptr<const web::StaticDir> web;   ///< null: the built-in page
   std::shared_ptr<Recorder> recorder;          ///< null: sessions are not recorded
+
+  [[nodiscard]] const AddressLimits& limits_of(ClientKey client) const {
+    return client.is_local() ? this_machine : elsewhere;
+  }
 };
 
 class AccessLog;

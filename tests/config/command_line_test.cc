@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <string>
 #include <vector>
 
@@ -203,7 +205,7 @@ TEST(CommandLine, SslOnlyAloneReadsSelfPem) {
 TEST(CommandLine, SetsEveryOptionOfTheTable) {
   for (const Option& option : config::options()) {
     if (option.has(kFile) || option.has(kNotYet) || option.name == "foreground") continue;
-    std::string value = "7";
+    std::string value = std::to_string(std::max(7, option.min));
     if (!choices(option).empty()) value = choices(option).back();
     std::string argument = "--" + std::string(option.name);
     if (!option.is_switch()) argument += "=" + value;

@@ -1,7 +1,9 @@
 #include "config/config_file.h"
 
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
+#include <algorithm>
 
 #include <filesystem>
 
@@ -203,7 +205,7 @@ std::string other_value(const Option& option) {
   if (std::holds_alternative<std::string Config::*>(option.member) || option.repeats())
     return "a b";
   if (std::holds_alternative<FileMode Config::*>(option.member)) return "0751";
-  return "77";
+  return std::to_string(std::max(77, option.min));
 }
 
 TEST(DumpConfig, ReadBackGivesTheSameForEveryOption) {

@@ -93,7 +93,8 @@ TEST(Help, NamesEveryOptionWithItsLetterValueAndWords) {
 
 TEST(Help, SaysTheDefaultsOfNumbers) {
   const std::string text = unwrapped(help_text());
-  EXPECT_NE(text.find("request is not complete after this long (default 10)"), std::string::npos);
+  EXPECT_NE(text.find("TLS and all, is not complete after this long (default 10)"),
+            std::string::npos);
   EXPECT_NE(text.find("page or file for this long (default 30)"), std::string::npos);
 }
 

@@ -222,7 +222,7 @@ class World {
   test::FakeClock clock_;
   io::EventLoop loop_{clock_};
   test::FakeDialer dialer_;
-  session::Admission admission_{[] {}};
+  session::Admission admission_{clock_, [] {}};
   BufferPool pool_;
   std::optional<session::LogLimits> log_limits_;
   session::AccessLog access_log_{std::make_unique<CheckingOutput>(),

@@ -1,6 +1,7 @@
 #include "io/dial.h"
 
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -110,6 +111,18 @@ TEST_F(SocketDialerTest, ConnectsToANumericAddress) {
   EXPECT_TRUE((*stream)->write(parts).is_ok());
   std::array<char, 8> text{};
   EXPECT_EQ(::recv(accepted.get(), text.data(), text.size(), 0), 5);
+}
+
+TEST_F(SocketDialerTest, AConnectionHasTheUserTimeoutThatIsAskedFor) {
+  const UniqueFd server = listening("127.0.0.1");
+  dial({"127.0.0.1", local_address(server.get()).port(), ""}, {.user_timeout = seconds(7)});
+  turn_until_done();
+  const auto stream = dial_->take();
+  ASSERT_TRUE(stream) << stream.error().message();
+  int ms = 0;
+  socklen_t length = sizeof ms;
+  EXPECT_EQ(::getsockopt((*stream)->fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &length), 0);
+  EXPECT_EQ(ms, 7000);
 }
 
 TEST_F(SocketDialerTest, ConnectsToANameAtWhicheverAddressAnswers) {

@@ -159,6 +159,9 @@ TEST(TuneTcp, SetsNoDelayAndKeepAlive) {
   EXPECT_EQ(get(IPPROTO_TCP, TCP_KEEPIDLE), 60);
   EXPECT_EQ(get(IPPROTO_TCP, TCP_KEEPINTVL), 15);
   EXPECT_EQ(get(IPPROTO_TCP, TCP_KEEPCNT), 4);
+  EXPECT_EQ(get(IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+  tune_tcp(fd.get(), std::chrono::seconds(90));
+  EXPECT_EQ(get(IPPROTO_TCP, TCP_USER_TIMEOUT), 90'000);
 }
 
 TEST(TuneTcp, LeavesOthersAlone) {

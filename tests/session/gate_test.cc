@@ -92,6 +92,17 @@ TEST_F(GateTest, OnlyPagesAreLedOn) {
   EXPECT_EQ(status("GET / HTTP/1.1", {"Host: localhost"}), 0);
 }
 
+TEST_F(GateTest, WhoIsOverALimitMayComeAgain) {
+  EXPECT_EQ(too_many(Denial::TooFast).status, 429);
+  EXPECT_EQ(too_many(Denial::PendingOfClient).status, 429);
+  EXPECT_EQ(too_many(Denial::SessionsOfClient).status, 429);
+  EXPECT_EQ(too_many(Denial::Pending).status, 503);
+  EXPECT_EQ(too_many(Denial::SessionsOfTarget).status, 503);
+  EXPECT_EQ(too_many(Denial::Sessions).status, 503);
+  EXPECT_EQ(too_many(Denial::TooFast).extra_lines, "Retry-After: 1\r\n");
+  EXPECT_EQ(too_many(Denial::Pending).extra_lines, "Retry-After: 10\r\n");
+}
+
 TEST_F(GateTest, APageIsAskedForWithoutABody) {
   const auto of = [](std::string_view line, std::initializer_list<std::string_view> fields) {
     const auto refusal = check_page_request(Request(line, fields).head);

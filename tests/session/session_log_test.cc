@@ -106,7 +106,7 @@ class SessionLogTest : public testing::Test {
   test::FakeClock clock_;
   io::EventLoop loop_;
   test::FakeDialer dialer_;
-  Admission admission_{[] {}};
+  Admission admission_{clock_, [] {}};
   BufferPool pool_;
   std::vector<std::byte> scratch_;
   std::shared_ptr<Settings> settings_;

@@ -79,11 +79,11 @@ class SessionTest : public testing::Test {
     settings_->names = *access::HostNames::make({"*"}, {});
   }
 
-  void begin() {
+  void begin(Admission::Visit visit = {}) {
     const Machinery machinery{loop_, dialer_, admission_, pool_, scratch_};
-    session_ =
-        std::make_unique<Session>(1, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51",
-                                  settings_, machinery, [this] { session_.reset(); });
+    session_ = std::make_unique<Session>(
+        1, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51", settings_, machinery,
+        [this] { session_.reset(); }, std::move(visit));
     session_->advance();
   }
 
@@ -128,6 +128,11 @@ class SessionTest : public testing::Test {
   // Everything sent to the client since the last call.
   std::string sent() { return std::exchange(client_->written, {}); }
 
+  Admission::Place take_place() {
+    Admission::Visit visit;
+    return std::move(*admission_.admit(visit, "elsewhere", {}));
+  }
+
   void open_relay() {
     begin();
     receive(kUpgrade);
@@ -140,7 +145,7 @@ class SessionTest : public testing::Test {
   test::FakeClock clock_;
   io::EventLoop loop_;
   test::FakeDialer dialer_;
-  Admission admission_{[this] { ++left_; }};
+  Admission admission_{clock_, [this] { ++left_; }};
   int left_ = 0;
   BufferPool pool_;
   std::vector<std::byte> scratch_;
@@ -1002,7 +1007,7 @@ TEST_F(SessionTest, APingWaitsForRoomBehindAFullRing) {
 
 TEST_F(SessionTest, RefusesAnUpgradeOverTheLimitWith503) {
   settings_->config.max_sessions = 1;
-  const Admission::Place taken = admission_.admit(0, false);
+  const Admission::Place taken = take_place();
   begin();
   receive(kUpgrade);
   const std::string reply = sent();
@@ -1021,9 +1026,96 @@ TEST_F(SessionTest, APlaceIsTakenFromTheUpgradeToTheEnd) {
   EXPECT_EQ(left_, 1);
 }
 
+TEST_F(SessionTest, WhoIsOverALimitIsToldWhenToComeAgain) {
+  const ConnectionLimits limits{.rate = 1};
+  const ClientKey client(*SocketAddress::numeric("192.0.2.1", 5000));
+  const auto first = admission_.arrive(client, limits);
+  begin(std::move(*admission_.arrive(client, limits)));
+  receive("GET / HTTP/1.1\r\nHost: desk\r\n\r\n");
+  const std::string reply = sent();
+  EXPECT_TRUE(reply.starts_with("HTTP/1.1 429 Too Many Requests\r\n")) << reply;
+  EXPECT_NE(reply.find("\r\nRetry-After: 1\r\n"), std::string::npos) << reply;
+  EXPECT_TRUE(client_->write_shut) << "there is no second request";
+}
+
+TEST_F(SessionTest, AClientHasSoManySessions) {
+  settings_->elsewhere.sessions = 1;
+  const ClientKey client(*SocketAddress::numeric("192.0.2.1", 5000));
+  auto first = admission_.arrive(client, {});
+  auto place = admission_.admit(*first, "elsewhere", {});
+  begin(std::move(*admission_.arrive(client, {})));
+  receive(kUpgrade);
+  EXPECT_TRUE(sent().starts_with("HTTP/1.1 429 "));
+  EXPECT_EQ(dialer_.dialled, "");
+}
+
+TEST_F(SessionTest, ATargetHasSoManySessions) {
+  settings_->config.max_sessions_per_target = 1;
+  Admission::Visit visit;
+  const auto elsewhere = admission_.admit(visit, "desk2:5900", {});
+  open_relay();
+  const auto first = std::exchange(session_, nullptr);
+  client_ = std::make_shared<Peer>();
+  begin();
+  receive(kUpgrade);
+  const std::string reply = sent();
+  EXPECT_TRUE(reply.starts_with("HTTP/1.1 503 ")) << reply;
+  EXPECT_NE(reply.find("\r\nRetry-After: "), std::string::npos) << reply;
+}
+
+TEST_F(SessionTest, HeadsHaveTheLimitsThatAreConfigured) {
+  settings_->config.max_header_bytes = 2000;
+  settings_->config.max_headers = 10;
+  const auto with = [](const std::string& more) {
+    return "GET / HTTP/1.1\r\nHost: desk\r\n" + more + "\r\n";
+  };
+  const auto status = [&](const std::string& request) {
+    client_ = std::make_shared<Peer>();
+    begin();
+    receive(request);
+    return sent().substr(9, 3);
+  };
+  const auto of_bytes = [&](std::size_t total) {
+    const std::size_t rest = total - with("A: \r\n").size();
+    return with("A: " + std::string(rest, 'x') + "\r\n");
+  };
+  EXPECT_EQ(status(of_bytes(2000)), "200");
+  EXPECT_EQ(status(of_bytes(2001)), "431");
+  std::string nine;
+  for (int i = 0; i < 9; ++i) nine += "A: b\r\n";
+  EXPECT_EQ(status(with(nine)), "200");
+  EXPECT_EQ(status(with(nine + "A: b\r\n")), "431");
+}
+
+TEST_F(SessionTest, ASessionThatRelaysNothingEndsIfThatIsWanted) {
+  settings_->config.heartbeat = seconds(0);
+  settings_->config.session_idle_timeout = seconds(60);
+  open_relay();
+  for (int i = 0; i < 10; ++i) {
+    target_->to_read = "x";
+    poke();
+    receive(frame(ws::Opcode::Ping, ""));
+    pass(seconds(15));
+  }
+  ASSERT_EQ(session_->phase(), Phase::Relay);
+  sent();
+  for (int i = 0; i < 4; ++i) pass(seconds(15));
+  EXPECT_EQ(sent(), server_close(1000, "nothing was sent for too long"));
+}
+
+TEST_F(SessionTest, ASessionEndsWhenItsTimeIsUpThoughItIsStillDialling) {
+  settings_->config.session_max_duration = seconds(3);
+  begin();
+  receive(kUpgrade);
+  sent();
+  pass(seconds(3));
+  EXPECT_EQ(sent(), server_close(1000, "the session's time is up"));
+  EXPECT_TRUE(dialer_.cancelled);
+}
+
 TEST_F(SessionTest, APageTakesNoPlace) {
   settings_->config.max_sessions = 1;
-  const Admission::Place taken = admission_.admit(0, false);
+  const Admission::Place taken = take_place();
   begin();
   receive("GET / HTTP/1.1\r\nHost: desk\r\n\r\n");
   EXPECT_TRUE(sent().starts_with("HTTP/1.1 200 "));
