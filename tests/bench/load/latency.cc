@@ -10,11 +10,15 @@ namespace {
 
 constexpr double kLastEcho = 3;  // seconds to wait for it
 
-std::vector<Browser*> add_echoing(Stage& stage, int usual) {
-  const int count = stage.options.connections > 0 ? stage.options.connections : usual;
+std::vector<Browser*> add_echoing(Stage& stage, int count) {
   std::vector<Browser*> added;
+  added.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) added.push_back(&stage.add_browser(Task::Echo));
   return added;
+}
+
+int connections(const Stage& stage, int usual) {
+  return stage.options.connections > 0 ? stage.options.connections : usual;
 }
 
 std::size_t waiting(const std::vector<Browser*>& browsers) {
@@ -102,7 +106,7 @@ Stopwatch::Lap beat(Stage& stage, Metronome& metronome, std::uint64_t& echoes) {
 }  // namespace
 
 void closed_loop(Stage& stage, Report& report) {
-  const std::vector<Browser*> browsers = add_echoing(stage, 1);
+  const std::vector<Browser*> browsers = add_echoing(stage, connections(stage, 1));
   stage.open_browsers();
   std::vector<std::uint64_t> latencies;
   bool recording = false;
@@ -131,7 +135,7 @@ void closed_loop(Stage& stage, Report& report) {
 
 void steady_rate(Stage& stage, Report& report) {
   const int rate = stage.options.rate > 0 ? stage.options.rate : 5000;
-  Metronome metronome(add_echoing(stage, 500), rate);
+  Metronome metronome(add_echoing(stage, connections(stage, 500)), rate);
   stage.open_browsers();
   std::uint64_t echoes = 0;
   const Stopwatch::Lap lap = beat(stage, metronome, echoes);
@@ -143,7 +147,7 @@ void steady_rate(Stage& stage, Report& report) {
 
 void beside_streams(Stage& stage, Report& report) {
   const int rate = stage.options.rate > 0 ? stage.options.rate : 2000;
-  Metronome metronome(add_echoing(stage, 10), rate);
+  Metronome metronome(add_echoing(stage, connections(stage, 10)), rate);
   stage.open_browsers();
   for (Browser* browser : metronome.browsers()) {
     browser->make_urgent();
@@ -179,11 +183,7 @@ void growing(Stage& stage, Report& report) {
   add_echoing(stage, 1);
   stage.open_browsers();
   const double before = stage.proxy.memory();
-  std::vector<Browser*> counted;
-  for (int i = 0; i < stage.options.sessions; ++i) {
-    counted.push_back(&stage.add_browser(Task::Echo));
-  }
-  Metronome metronome(std::move(counted), rate);
+  Metronome metronome(add_echoing(stage, stage.options.sessions), rate);
   stage.open_browsers(1);
   std::uint64_t echoes = 0;
   const Stopwatch::Lap lap = beat(stage, metronome, echoes);

@@ -45,8 +45,8 @@ std::optional<Process> read_process(int id) {
                   &process.parent, &user, &system) != 3) {
     return {};
   }
-  static const auto kTicks = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  process.waited_for = static_cast<double>(user + system) / kTicks;
+  static const auto ticks = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  process.waited_for = static_cast<double>(user + system) / ticks;
   return process;
 }
 
@@ -103,6 +103,7 @@ double Processes::cpu() const {
 
 std::vector<double> Processes::cpu_of_each() const {
   std::vector<double> each;
+  each.reserve(roots_.size());
   for (const int root : roots_) each.push_back(running_cpu(root));
   return each;
 }

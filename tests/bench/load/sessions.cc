@@ -22,7 +22,7 @@ void transfer(Stage& stage, std::size_t from, std::size_t to, std::uint64_t size
   }
   const auto at_once = static_cast<std::size_t>(stage.options.concurrent);
   const bool all = stage.loop.run_until(60, [&] {
-    while (next < to && next - done < at_once) stage.browsers[next++]->request(size);
+    for (; next < to && next - done < at_once; ++next) stage.browsers[next]->request(size);
     return done == to;
   });
   if (!all) give_up(std::to_string(to - done) + " transfers did not end");

@@ -40,12 +40,14 @@ void Stage::open_browsers(std::size_t from) {
   }
   const auto at_once = static_cast<std::size_t>(options.concurrent);
   const bool all = loop.run_until(kOpenWithin, [&] {
-    while (next < browsers.size() && next - open < at_once) browsers[next++]->start();
+    for (; next < browsers.size() && next - open < at_once; ++next) browsers[next]->start();
     return open == browsers.size();
   });
   const bool known = all && loop.run_until(kOpenWithin, [&] {
-    while (from < browsers.size() && browsers[from]->target != nullptr) ++from;
-    return from == browsers.size();
+    for (; from < browsers.size(); ++from) {
+      if (browsers[from]->target == nullptr) return false;
+    }
+    return true;
   });
   if (!known) {
     give_up("opened " + std::to_string(open) + " of " + std::to_string(browsers.size()) +
