@@ -12,7 +12,7 @@ import { HttpClient } from './support/http.mjs';
 import { children, descriptors, runs } from './support/processes.mjs';
 import { Scope, run, start, tempDir, until, untilStill } from './support/scope.mjs';
 import { refusedPort, startEcho, startNeverAnswers, startServer } from './support/servers.mjs';
-import { makeCertificate } from './support/tls.mjs';
+import { makeCertificate, startTlsServer } from './support/tls.mjs';
 import { Op, WebSocketClient, connect, frame, upgradeRequest } from './support/websocket.mjs';
 
 const [program = 'websockify', words = ''] = process.argv.slice(2);
@@ -25,7 +25,7 @@ const family = (pid) => [pid, ...children(pid).flatMap((child) => family(child.p
 const memory = (pid) => family(pid).reduce((sum, id) => sum + 1024 * Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${id}/smaps_rollup`, 'utf8'))?.[1] ?? 0), 0);
 
 /** The program in front of `target`, with a page and a certificate. */
-async function launch(t, target, { args = [], under = [], ready = true } = {}) {
+async function launch(t, target, { args = [], under = [], ready = true, cert = true } = {}) {
   const folder = tempDir(t);
   const web = path.join(folder, 'www');
   mkdirSync(path.join(web, 'listed'), { recursive: true });
@@ -35,7 +35,7 @@ async function launch(t, target, { args = [], under = [], ready = true } = {}) {
   symlinkSync(path.join(folder, 'secret.txt'), path.join(web, 'link'));
   const { both } = await makeCertificate(t, { folder });
   const port = await refusedPort();
-  const line = [program, ...args, '--web', web, '--cert', both, `127.0.0.1:${port}`, typeof target === 'number' ? `127.0.0.1:${target}` : target];
+  const line = [program, ...args, '--web', web, ...(cert ? ['--cert', both] : []), `127.0.0.1:${port}`, typeof target === 'number' ? `127.0.0.1:${target}` : target];
   const child = start(t, under[0] ?? line[0], under.length > 0 ? [...under.slice(1), ...line] : line.slice(1));
   if (ready) {
     const there = () => new Promise((resolve) => {
@@ -303,8 +303,16 @@ const attacks = {
     const bytes = randomBytes(8 * MiB);
     client.send(bytes).then(() => client.close()).catch(() => {});
     await sleep(1500);
-    const got = await (await target.nextReader()).rest({ resetOk: true }).catch(() => Buffer.alloc(0));
-    return got.equals(bytes) ? 'all arrive' : `${kib(got.length)} of 8 MiB arrive`;
+    const reader = await target.nextReader();
+    const parts = [];
+    let end = 'the end';
+    try {
+      for (let part; (part = await reader.some()); ) parts.push(part);
+    } catch {
+      end = 'no end within 10 s';
+    }
+    const got = Buffer.concat(parts);
+    return `${got.equals(bytes) ? 'all' : `${kib(got.length)} of 8 MiB`}, then ${end}`;
   },
   async 'SIGHUP'(t) {
     return signalled(t, 'SIGHUP');
@@ -338,6 +346,31 @@ const attacks = {
     await answerTo(t, port, getOf('/'));
     await sleep(300);
     return readFileSync(victim, 'utf8').length > 0 ? 'followed' : 'not written';
+  },
+  async 'a token in the URL'(t) {
+    const { port, child } = await launch(t, (await startEcho(t)).port, { args: ['-v'] });
+    const client = await WebSocketClient.open(t, { port, path: '/websockify?token=SECRET' });
+    client.socket.destroy();
+    await sleep(500);
+    return child.output.includes('SECRET') ? 'in the log' : 'not in the log';
+  },
+  async 'a password on the command line'(t) {
+    const { pid } = await launch(t, 5900, { args: ['--key-password', 'SECRET'] });
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('SECRET') ? 'ps shows it' : 'ps does not show it';
+  },
+  async 'a target with a certificate of nobody'(t) {
+    const { cert, key } = await makeCertificate(t);
+    const target = await startTlsServer(t, { cert, key });
+    const { port } = await launch(t, target.port, { args: ['--ssl-target'] });
+    const client = await WebSocketClient.open(t, { port, timeout: 4000 });
+    await client.send('secret');
+    return client.bytes(6).then(() => 'trusted', () => 'refused');
+  },
+  async 'a TLS hello where there is no TLS'(t) {
+    const { port } = await launch(t, 5900, { cert: false });
+    const hello = Buffer.concat([Buffer.from('160301002a', 'hex'), Buffer.from('01000026', 'hex'), Buffer.from('0303', 'hex'), Buffer.alloc(36)]);
+    const answer = await answerTo(t, port, hello, { timeout: 5000 });
+    return answer.charCodeAt(0) === 0x15 ? 'an alert' : answer.slice(0, 30);
   },
   async 'core dumps'(t) {
     const { pid } = await launch(t, 5900, { under: ['prlimit', '--core=unlimited', '--'] });
