@@ -30,6 +30,12 @@ async function roundTrips(client, count = 100) {
   return { median: times[count >> 1], worst: times.at(-1) };
 }
 
+/** The round trip is as it was. A loop that waits for one of many, or looks at all for each byte, is far slower. */
+async function staysCalm(session, quiet) {
+  const busy = await roundTrips(session);
+  assert.ok(busy.median < Math.max(20, 20 * quiet.median), `${busy.median} ms in place of ${quiet.median}`);
+}
+
 // ---- half-open
 
 /** `count` connections that have said `first` and will not come to an end by themselves. */
@@ -42,7 +48,7 @@ async function openHalf(t, port, count, first) {
       socket.on('error', () => {});
       socket.resume();
       await once(socket, 'connect').catch(() => {});
-      socket.write(first);
+      if (!socket.destroyed) socket.write(first);
     }
   };
   await Promise.all(Array.from({ length: 20 }, some));
@@ -70,9 +76,7 @@ for (const { kind, first, next, kib } of [
     const dripping = setInterval(() => sockets.forEach((socket) => socket.write(next)), 500);
     t.after(() => clearInterval(dripping));
 
-    const busy = await roundTrips(session);
-    // A loop that waits for one of them, or looks at all of them for each byte, is slower by orders of magnitude.
-    assert.ok(busy.median < Math.max(20, 20 * quiet.median), `${busy.median} ms in place of ${quiet.median}`);
+    await staysCalm(session, quiet);
     if (!sanitized) {
       const each = (proxy.rss() - before.rss) / half;
       assert.ok(each < kib, `${each} KiB for each of them`);
@@ -88,6 +92,47 @@ for (const { kind, first, next, kib } of [
     await roundTrips(session, 3);
   });
 }
+
+const told = 256; // so many of those who are refused may be about to hear why
+const halfHead = 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ';
+const left = (sockets) => sockets.filter((socket) => !socket.destroyed).length;
+
+/** The status that a page from `localAddress` is answered with; 0 for none. */
+function pageFrom(port, localAddress) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1', localAddress }, () => socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+    socket.once('data', (answer) => resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0)) || socket.destroy());
+    socket.on('error', () => {}).on('close', () => resolve(0));
+  });
+}
+
+test('1,000 half-open clients of one address, 100 of which may be: the others are sent away, other addresses are served', async (t) => {
+  const echo = await startEcho(t);
+  const proxy = await Proxy.start(t, echo.port, { args: ['--max-pending-per-address', '100', '--handshake-timeout', '60'] });
+  const session = await WebSocketClient.open(t, { port: proxy.port });
+  const quiet = await roundTrips(session);
+  const sockets = await openHalf(t, proxy.port, 1000, halfHead);
+  const there = await untilStill('the refusals', () => left(sockets));
+  assert.ok(there >= 100 && there <= 100 + told, `${there} are left`);
+  await staysCalm(session, quiet);
+  assert.equal(await pageFrom(proxy.port, '127.0.0.2'), 200);
+  assert.ok([429, 0].includes(await pageFrom(proxy.port, '127.0.0.1')));
+  sockets.forEach((socket) => socket.destroy());
+  await until('a page for who was over the limit', async () => (await pageFrom(proxy.port, '127.0.0.1')) === 200);
+});
+
+test('1,000 half-open clients, refused at random from 200 on and all from 400: a session stays calm, and all are served after the time-out', async (t) => {
+  const echo = await startEcho(t);
+  const proxy = await Proxy.start(t, echo.port, { args: ['--max-pending', '200:30:400', '--handshake-timeout', '4'] });
+  const session = await WebSocketClient.open(t, { port: proxy.port });
+  const quiet = await roundTrips(session);
+  const sockets = await openHalf(t, proxy.port, 1000, halfHead);
+  const there = await untilStill('the refusals', () => left(sockets));
+  assert.ok(there >= 200 && there <= 400 + told, `${there} are left`);
+  await staysCalm(session, quiet);
+  await until('a page', async () => (await pageFrom(proxy.port, '127.0.0.2')) === 200, { every: 100 });
+  await until('the end of all of them', () => left(sockets) === 0, { timeout: 15_000, last: () => left(sockets) });
+});
 
 // ---- stalled
 

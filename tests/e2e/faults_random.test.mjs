@@ -26,7 +26,7 @@ const kMostMs = 2500; // an actor stays with one connection for no longer
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const noise = randomOf(seed, 'noise').bytes(1 << 20);
 
-/** Node.js 18 never closes what is reset while its end is still on the way, and spins at its exit. */
+/** Node.js (18, 20) never closes what is reset while its end is still on the way, and spins at its exit. */
 function reset(socket) {
   if (!socket.destroyed && !socket.connecting && !socket.writableEnded) socket.resetAndDestroy();
 }
