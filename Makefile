@@ -57,6 +57,13 @@ compile_flags += -DWSPROXY_SYSTEMD $(shell pkg-config --cflags libsystemd)
 libs += $(shell pkg-config --libs libsystemd)
 endif
 
+# the sandbox's system calls; WITH_SECCOMP=0 builds without
+WITH_SECCOMP ?= $(shell pkg-config --exists libseccomp && echo 1 || echo 0)
+ifeq ($(WITH_SECCOMP),1)
+$(out)/src/daemon/system_calls.o $(out)/tests/daemon/sandbox_test.o: compile_flags += -DWSPROXY_SECCOMP $(shell pkg-config --cflags libseccomp)
+libs += $(shell pkg-config --libs libseccomp)
+endif
+
 # --- files -----------------------------------------------------------------------------------------
 
 sources := $(sort $(shell find src -name '*.cc' -not -path '*/node_modules/*'))
