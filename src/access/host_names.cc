@@ -72,9 +72,14 @@ std::vector<std::string> names_of_machine(std::string_view hostname, std::string
 std::vector<std::string> names_of_this_machine() {
   utsname system{};
   if (::uname(&system) != 0) return {};
-  std::ostringstream hosts;
-  if (std::ifstream file("/etc/hosts"); file) hosts << file.rdbuf();
-  return names_of_machine(static_cast<const char*>(system.nodename), hosts.str());
+  // as it was last seen: in a sandbox, one that replaces it is out of reach
+  static std::string hosts;
+  if (std::ifstream file("/etc/hosts"); file) {
+    std::ostringstream text;
+    text << file.rdbuf();
+    hosts = text.str();
+  }
+  return names_of_machine(static_cast<const char*>(system.nodename), hosts);
 }
 
 }  // namespace wsproxy::access

@@ -80,6 +80,11 @@ bool enabled(Level level) { return level <= threshold; }
 void set_sinks(std::vector<std::unique_ptr<Sink>> sinks) { slots() = slots_of(std::move(sinks)); }
 void set_fd(int fd) { set_sinks(only(fd)); }
 
+void leave_sinks() {
+  for (Slot& slot : slots()) (void)slot.sink.release();
+  slots().clear();
+}
+
 void reopen() {
   for (const Slot& slot : slots()) slot.sink->reopen();
 }

@@ -76,6 +76,10 @@ void set_sinks(std::vector<std::unique_ptr<Sink>> sinks);
 /// Text to `fd` and nowhere else. The descriptor stays the caller's.
 void set_fd(int fd);
 
+/// In a forked process that goes on by itself: nothing is written any more, and the sinks, which are the
+/// other's, are not touched.
+void leave_sinks();
+
 /// Has every sink open again what has a name.
 void reopen();
 

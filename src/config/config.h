@@ -96,6 +96,8 @@ struct Config {
   std::string user;
   std::string group;
   std::string chroot;
+  bool sandbox = true;
+  bool no_sandbox = false;  ///< always false once read: then `sandbox` is
   bool help = false;
   bool version = false;
 

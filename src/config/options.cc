@@ -169,6 +169,11 @@ constexpr std::array kOptions = {
            "Become this group; by default the user's own"},
     Option{Service, "chroot", 0, "DIR", &Config::chroot, 0, 0, Reload::Restart, kPlain,
            "See nothing of the file system but this directory from then on"},
+    Option{Service, "sandbox", 0, "", &Config::sandbox, 0, 0, Reload::Restart, kFile,
+           "Once everything is open, give up what is not needed: files but those of the configuration, "
+           "starting programs, most system calls. See SANDBOX in wsproxy(8)"},
+    Option{Service, "no-sandbox", 0, "", &Config::no_sandbox, 0, 0, Reload::Restart, kCommandLine,
+           "Keep access to every file and system call that the user may use"},
     Option{Service, "help", 'h', "", &Config::help, 0, 0, Reload::Restart, kWebsockify | kCommandLine,
            "Print this help and exit"},
     Option{Service, "version", 0, "", &Config::version, 0, 0, Reload::Restart, kCommandLine,

@@ -223,6 +223,7 @@ class Combiner {
     }
     if (config.ssl_version == "tlsv1_1")
       warn("ssl-version", "TLS 1.1 is broken; every browser since 2014 speaks 1.2");
+    if (std::exchange(config.no_sandbox, false)) config.sandbox = false;
     if (config.traffic) config.verbose = true;
     if (config.verbose) config.log_level = "debug";
     if (config.ssl_only && config.cert.empty()) config.cert = {"self.pem"};

@@ -41,7 +41,7 @@ Result<std::unique_ptr<log::Output>> open_file(const LogOptions& options, std::s
       return line_of(format, {log::Level::Warning, text, std::chrono::system_clock::now(), {}});
     };
   }
-  return FileOutput::start(std::move(writer), system_clock());
+  return FileOutput::start(std::move(writer), system_clock(), options.spawner);
 }
 
 SyslogForm syslog_form(const LogOptions& options) {

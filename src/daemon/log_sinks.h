@@ -30,6 +30,7 @@ struct LogOptions {
   /// will do later. An error ends the writer and makes open_log_sinks() fail. It keeps descriptors of its
   /// own for its file's directory, so a chroot does not take that away.
   std::function<Status()> after_fork;
+  std::shared_ptr<io::Spawner> spawner = std::make_shared<io::Spawner>();  ///< replaces writers
 };
 
 struct Logs {

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "daemon/log_writer_process.h"
 
@@ -47,7 +49,20 @@ std::string read_line(int fd) {
 
 }  // namespace
 
-Result<std::unique_ptr<FileOutput>> FileOutput::start(WriterOptions options, const Clock& clock) {
+FileOutput::FileOutput(WriterOptions options, const Clock& clock,
+                       std::shared_ptr<io::Spawner> spawner)
+    : options_(std::move(options)),
+      clock_(clock),
+      spawner_(std::move(spawner)),
+      job_(spawner_->add([options = options_](io::Spawner::Order order) {
+        const bool first = order.fds.size() > 2;
+        UniqueFd file = first ? std::move(order.fds[2]) : UniqueFd();
+        run_log_writer({std::move(order.fds.at(0)), std::move(order.fds.at(1)), std::move(file)},
+                       options, first);
+      })) {}
+
+Result<std::unique_ptr<FileOutput>> FileOutput::start(WriterOptions options, const Clock& clock,
+                                                      std::shared_ptr<io::Spawner> spawner) {
   ::signal(SIGPIPE, SIG_IGN);  // a writer that is gone is an error of the write
   auto file = open_first(options);
   if (!file) return std::unexpected(file.error());
@@ -56,7 +71,7 @@ Result<std::unique_ptr<FileOutput>> FileOutput::start(WriterOptions options, con
     std::error_code ignored;
     options.path = std::filesystem::current_path(ignored) / options.path;
   }
-  std::unique_ptr<FileOutput> output(new FileOutput(std::move(options), clock));
+  std::unique_ptr<FileOutput> output(new FileOutput(std::move(options), clock, std::move(spawner)));
   if (const Status status = output->fork_writer(std::move(*file)); !status) {
     return std::unexpected(status.error());
   }
@@ -70,13 +85,11 @@ Status FileOutput::fork_writer(UniqueFd file) {
   auto status = make_pipe();
   if (!status) return std::unexpected(status.error());
   set_nonblocking(status->writer.get());
-  const pid_t pid = ::fork();
-  if (pid < 0) return fail(Errc::Io, "cannot start the log's writer", errno);
-  if (pid == 0) {
-    run_log_writer({std::move(lines->reader), std::move(status->writer), std::move(file)}, options_,
-                   first);
-  }
-  pid_ = pid;
+  std::vector<int> fds = {lines->reader.get(), status->writer.get()};
+  if (first) fds.push_back(file.get());
+  const auto pid = spawner_->spawn(job_, fds);
+  if (!pid) return std::unexpected(pid.error().in("cannot start the log's writer"));
+  pid_ = *pid;
   started_ = clock_.now();
   lines_ = std::move(lines->writer);
   status_ = std::move(status->reader);

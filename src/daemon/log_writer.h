@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
+#include "io/spawner.h"
 
 namespace wsproxy::daemon {
 
@@ -48,7 +49,10 @@ struct WriterOptions {
 class FileOutput final : public log::Output {
  public:
   /// Opens the file and starts its writer. May block. Errors: Io or Invalid, naming option and file.
-  static Result<std::unique_ptr<FileOutput>> start(WriterOptions options, const Clock& clock);
+  /// `spawner` replaces a writer that was killed.
+  static Result<std::unique_ptr<FileOutput>> start(
+      WriterOptions options, const Clock& clock,
+      std::shared_ptr<io::Spawner> spawner = std::make_shared<io::Spawner>());
 
   /// Waits up to 500 ms for the writer to bring its lines out.
   ~FileOutput() override;
@@ -66,14 +70,15 @@ class FileOutput final : public log::Output {
   [[nodiscard]] pid_t writer() const { return pid_; }
 
  private:
-  FileOutput(WriterOptions options, const Clock& clock)
-      : options_(std::move(options)), clock_(clock) {}
+  FileOutput(WriterOptions options, const Clock& clock, std::shared_ptr<io::Spawner> spawner);
   Status fork_writer(UniqueFd file);
   bool send(std::string_view line);
   void replace();
 
   WriterOptions options_;
   const Clock& clock_;
+  std::shared_ptr<io::Spawner> spawner_;
+  std::size_t job_;
   UniqueFd lines_;   // to the writer; does not block
   UniqueFd status_;  // what the writer has to tell
   pid_t pid_ = -1;

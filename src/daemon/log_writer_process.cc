@@ -62,7 +62,7 @@ class Writer {
          {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ}) {
       ::signal(signal, SIG_IGN);
     }
-    if (options_.after_fork && (first || ::geteuid() == 0)) {
+    if (options_.after_fork) {
       if (const Status status = options_.after_fork(); !status) {
         tell(named(options_, status.error()).message());
         ::_exit(1);

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <span>
 #include <sstream>
 #include <string_view>
 
@@ -25,76 +25,88 @@ constexpr char kReady = 'R';
 constexpr char kConfirmed = 'C';
 constexpr int kConfirmMilliseconds = 10'000;
 
-/// Everything for exec, made before fork(): the child only makes system calls.
-struct Prepared {
-  std::vector<std::string> strings;  // of both lists
-  std::vector<char*> arguments;
-  std::vector<char*> environment;
-  std::vector<int> fds;  // of the sockets, in order; they become kFirstFd and on
-};
-
 bool is_variable(std::string_view entry, std::string_view name) {
   return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
 }
 
-Prepared prepare(const SuccessorOptions& options) {
-  Prepared prepared;
-  std::string handed = std::to_string(kFirstFd);
-  for (const SocketToHand& socket : options.sockets) {
-    prepared.fds.push_back(socket.fd);
-    handed += "\n" + std::to_string(kFirstFd + prepared.fds.size()) + " " +
-              (socket.name.empty() ? "-" : socket.name) + " " + socket.listen;
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  for (std::string& text : texts) out.push_back(text.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+// What the new program reads in kVariable; its descriptors are the channel and then the sockets.
+std::string describe(const std::vector<SocketToHand>& sockets) {
+  std::string text = std::to_string(kFirstFd);
+  int fd = kFirstFd;
+  for (const SocketToHand& socket : sockets) {
+    text += "\n" + std::to_string(++fd) + " " + (socket.name.empty() ? "-" : socket.name) + " " +
+            socket.listen;
   }
+  return text;
+}
+
+std::vector<std::string> environment(const SuccessorOptions& options, const std::string& handed) {
   auto variables = options.environment;
   variables.emplace_back(kVariable, handed);
-
-  std::vector<std::string>& strings = prepared.strings;
-  strings = options.arguments;
+  std::vector<std::string> out;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const bool replaced = std::ranges::any_of(
         variables, [&](const auto& variable) { return is_variable(*entry, variable.first); });
-    if (!replaced) strings.emplace_back(*entry);
+    if (!replaced) out.emplace_back(*entry);
   }
-  for (const auto& [name, value] : variables) strings.emplace_back(name).append("=").append(value);
-  for (std::size_t i = 0; i < strings.size(); ++i) {
-    (i < options.arguments.size() ? prepared.arguments : prepared.environment)
-        .push_back(strings[i].data());
-  }
-  prepared.arguments.push_back(nullptr);
-  prepared.environment.push_back(nullptr);
-  return prepared;
+  for (const auto& [name, value] : variables) out.push_back(name + "=" + value);
+  return out;
 }
 
-// The channel and the sockets at the places that the environment names. Each first goes above all of those,
-// so that none is overwritten before it has been moved.
-bool place_descriptors(const Prepared& prepared, int channel) {
-  const int above = kFirstFd + 1 + static_cast<int>(prepared.fds.size());
-  std::array<int, 1024> moved{};
-  if (prepared.fds.size() >= moved.size()) return false;
-  for (std::size_t i = 0; i <= prepared.fds.size(); ++i) {
-    moved[i] = ::fcntl(i == 0 ? channel : prepared.fds[i - 1], F_DUPFD_CLOEXEC, above);
-    if (moved[i] < 0) return false;
+// The descriptors of `fds` become `first` and on. Each first goes above all of those, so that none is
+// overwritten before it has been moved.
+bool place_descriptors(std::span<const UniqueFd> fds, int first) {
+  const int above = first + static_cast<int>(fds.size());
+  std::vector<int> moved;
+  for (const UniqueFd& fd : fds) {
+    moved.push_back(::fcntl(fd.get(), F_DUPFD_CLOEXEC, above));
+    if (moved.back() < 0) return false;
   }
-  for (std::size_t i = 0; i <= prepared.fds.size(); ++i) {
-    if (::dup2(moved[i], kFirstFd + static_cast<int>(i)) < 0) return false;
+  for (const int fd : moved) {
+    if (::dup2(fd, first++) < 0) return false;
   }
   return true;
 }
 
-[[noreturn]] void become(const std::string& program, const Prepared& prepared, int channel) {
+// An order has descriptors 0 to 2, the channel and the sockets.
+[[noreturn]] void become(const SuccessorOptions& options, const io::Spawner::Order& order) {
   const pid_t pid = ::getpid();
-  (void)!::write(channel, &pid, sizeof pid);
+  (void)!::write(order.fds.at(kFirstFd).get(), &pid, sizeof pid);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
-  if (place_descriptors(prepared, channel)) {
-    ::execve(program.c_str(), prepared.arguments.data(), prepared.environment.data());
+  auto arguments = options.arguments;
+  auto variables = environment(options, order.text);
+  if (place_descriptors(order.fds, 0)) {
+    ::execve(options.program.c_str(), pointers(arguments).data(), pointers(variables).data());
   }
   ::_exit(127);
 }
 
+// In between, so that the new one is nobody's child but init's or the service manager's.
+void run_between(const SuccessorOptions& options, const io::Spawner::Order& order) {
+  const pid_t child = ::fork();
+  if (child == 0) become(options, order);
+  ::_exit(child < 0 ? 1 : 0);
+}
+
 }  // namespace
+
+SuccessorStarter::SuccessorStarter(SuccessorOptions options, std::shared_ptr<io::Spawner> spawner)
+    : limit_(options.limit),
+      spawner_(std::move(spawner)),
+      job_(spawner_->add([options = std::move(options)](const io::Spawner::Order& order) {
+        run_between(options, order);
+      })) {}
 
 Successor::Successor(io::EventLoop& loop, UniqueFd channel, std::chrono::milliseconds limit,
                      OnEnd on_end)
@@ -112,28 +124,29 @@ Successor::Successor(io::EventLoop& loop, UniqueFd channel, std::chrono::millise
 }
 
 Result<std::unique_ptr<Successor>> Successor::start(io::EventLoop& loop,
-                                                    const SuccessorOptions& options, OnEnd on_end) {
+                                                    const SuccessorStarter& starter,
+                                                    const std::vector<SocketToHand>& sockets,
+                                                    OnEnd on_end) {
+  if (sockets.size() + kFirstFd + 1 > io::Spawner::kMaxFds) {
+    return fail(Errc::Invalid, "too many listening sockets to hand over");
+  }
   int pair[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
     return fail(Errc::Io, "socketpair", errno);
   }
   UniqueFd ours(pair[0]);
-  UniqueFd theirs(pair[1]);
+  const UniqueFd theirs(pair[1]);
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
-  const Prepared prepared = prepare(options);
-  const pid_t between = ::fork();
-  if (between < 0) return fail(Errc::Io, "fork", errno);
-  if (between == 0) {
-    const pid_t child = ::fork();
-    if (child == 0) become(options.program, prepared, theirs.get());
-    ::_exit(child < 0 ? 1 : 0);
-  }
+  std::vector<int> fds = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, theirs.get()};
+  for (const SocketToHand& socket : sockets) fds.push_back(socket.fd);
+  const auto between = starter.spawner_->spawn(starter.job_, fds, describe(sockets));
+  if (!between) return std::unexpected(between.error());
   int status = 0;
-  while (::waitpid(between, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(*between, &status, 0) < 0 && errno == EINTR) {
   }
   if (status != 0) return fail(Errc::Io, "fork", EAGAIN);
   return std::unique_ptr<Successor>(
-      new Successor(loop, std::move(ours), options.limit, std::move(on_end)));
+      new Successor(loop, std::move(ours), starter.limit_, std::move(on_end)));
 }
 
 // First its pid comes, from before the exec; then that it is ready. An end of file says that it has failed.

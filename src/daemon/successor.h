@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "io/event_loop.h"
+#include "io/spawner.h"
 #include "io/watch.h"
 
 namespace wsproxy::daemon {
@@ -44,11 +45,23 @@ struct InheritedSocket {
 
 /// What the new program is started with.
 struct SuccessorOptions {
-  std::string program;                 ///< its path; the file there by now, not the running one
+  std::string program;                 ///< its path; the file there by then, not the running one
   std::vector<std::string> arguments;  ///< with argv[0]
-  std::vector<SocketToHand> sockets;
   std::vector<std::pair<std::string, std::string>> environment;  ///< to set besides our own
   std::chrono::milliseconds limit{60'000};                       ///< for it to be ready
+};
+
+/// The way to start one, laid down before `spawner` is started.
+class SuccessorStarter {
+ public:
+  explicit SuccessorStarter(SuccessorOptions options,
+                            std::shared_ptr<io::Spawner> spawner = std::make_shared<io::Spawner>());
+
+ private:
+  friend class Successor;
+  std::chrono::milliseconds limit_;
+  std::shared_ptr<io::Spawner> spawner_;
+  std::size_t job_;
 };
 
 /// The old process's end.
@@ -58,9 +71,11 @@ class Successor {
   /// may destroy the Successor. After a pid the new one waits for confirm().
   using OnEnd = std::move_only_function<void(Result<pid_t>)>;
 
-  /// Starts the new program. Errors: Io.
+  /// Starts the new program. Errors: Io, Invalid (more sockets than fit into an order).
   static Result<std::unique_ptr<Successor>> start(io::EventLoop& loop,
-                                                  const SuccessorOptions& options, OnEnd on_end);
+                                                  const SuccessorStarter& starter,
+                                                  const std::vector<SocketToHand>& sockets,
+                                                  OnEnd on_end);
   /// One that was not confirmed gets SIGTERM: whoever gives it up does not want two of them.
   ~Successor();
   Successor(const Successor&) = delete;

@@ -73,18 +73,60 @@ std::string describe(const siginfo_t& info) {
   return std::string("by SIG") + (name != nullptr ? name : std::to_string(info.si_status).c_str());
 }
 
-// The child, from fork to exec. Never returns.
-[[noreturn]] void run_child(char* const* argv, char* const* environment, const WrapOptions& options,
-                            pid_t daemon, int errors) {
+// What the daemon says to whoever starts the program: all else was known before.
+struct Ports {
+  std::uint16_t old_port;
+  std::uint16_t new_port;
+};
+
+std::vector<std::string> environment(const std::string& rebind, const Ports& ports) {
+  std::vector<std::string> out;
+  std::string preload = "LD_PRELOAD=";
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (name == "LD_PRELOAD" && text.size() > preload.size()) {
+      preload = std::string(text) + ":";
+      continue;
+    }
+    if (name == "LD_PRELOAD" || name == "REBIND_OLD_PORT" || name == "REBIND_NEW_PORT") continue;
+    if (std::ranges::find(kNotForTheProgram, name) == kNotForTheProgram.end()) {
+      out.emplace_back(text);
+    }
+  }
+  out.push_back(preload + rebind);
+  out.push_back("REBIND_OLD_PORT=" + std::to_string(ports.old_port));
+  out.push_back("REBIND_NEW_PORT=" + std::to_string(ports.new_port));
+  return out;
+}
+
+// The new process, up to exec. Never returns. `order` has descriptors 0 to 2, and the one to write an
+// error of exec to.
+[[noreturn]] void run_child(const WrapOptions& options, const io::Spawner::Order& order) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (::getppid() != daemon) ::_exit(127);  // it died before it could tell us so
+  if (::getppid() != order.daemon) ::_exit(127);  // it died before it could tell us so
+
+  Ports ports{};
+  CHECK(order.text.size() == sizeof ports && order.fds.size() == 4);
+  std::memcpy(&ports, order.text.data(), sizeof ports);
+  auto arguments = options.argv;
+  auto variables = environment(options.rebind, ports);
+  const auto argv = pointers(arguments);
+  const auto envp = pointers(variables);
 
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
+  // Clear of 0 to 2, which may be among them. A standard descriptor that is closed stays so.
+  const int errors = ::fcntl(order.fds[3].get(), F_DUPFD_CLOEXEC, 3);
+  for (int fd = 0; fd <= STDERR_FILENO; ++fd) {
+    if (order.fds[static_cast<std::size_t>(fd)].get() != fd) {
+      ::dup2(order.fds[static_cast<std::size_t>(fd)].get(), fd);
+    }
+  }
   int listens = 0;
   socklen_t size = sizeof listens;
   if (::getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0) {
@@ -98,7 +140,7 @@ std::string describe(const siginfo_t& info) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);  // `errors` has to last until exec
-  ::execvpe(argv[0], argv, environment);
+  ::execvpe(argv[0], argv.data(), envp.data());
   const int error = errno;
   (void)!::write(errors, &error, sizeof error);
   ::_exit(127);
@@ -107,9 +149,13 @@ std::string describe(const siginfo_t& info) {
 }  // namespace
 
 WrappedProgram::WrappedProgram(io::EventLoop& loop, WrapOptions options,
-                               std::move_only_function<void(int)> on_end)
+                               std::move_only_function<void(int)> on_end,
+                               std::shared_ptr<io::Spawner> spawner)
     : loop_(loop),
       options_(std::move(options)),
+      spawner_(std::move(spawner)),
+      job_(spawner_->add(
+          [options = options_](const io::Spawner::Order& order) { run_child(options, order); })),
       on_end_(std::move(on_end)),
       timer_(loop.timers(), [this] {
         if (state_ == State::Pausing) {
@@ -128,7 +174,8 @@ WrappedProgram::~WrappedProgram() {
   reap();
 }
 
-Status WrappedProgram::start() {
+Status WrappedProgram::start(std::uint16_t old_port) {
+  old_port_ = old_port;
   if (options_.rebind.find_first_of(": ") != std::string::npos) {
     return fail(Errc::Invalid, "LD_PRELOAD cannot hold '" + options_.rebind + "'");
   }
@@ -168,27 +215,6 @@ Status WrappedProgram::reserve_port() {
   return fail(Errc::Io, "no free port for " + options_.argv[0], error);
 }
 
-std::vector<std::string> WrappedProgram::environment() const {
-  std::vector<std::string> out;
-  std::string preload = "LD_PRELOAD=";
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    const std::string_view name = text.substr(0, text.find('='));
-    if (name == "LD_PRELOAD" && text.size() > preload.size()) {
-      preload = std::string(text) + ":";
-      continue;
-    }
-    if (name == "LD_PRELOAD" || name == "REBIND_OLD_PORT" || name == "REBIND_NEW_PORT") continue;
-    if (std::ranges::find(kNotForTheProgram, name) == kNotForTheProgram.end()) {
-      out.emplace_back(text);
-    }
-  }
-  out.push_back(preload + options_.rebind);
-  out.push_back("REBIND_OLD_PORT=" + std::to_string(options_.old_port));
-  out.push_back("REBIND_NEW_PORT=" + std::to_string(target_.port));
-  return out;
-}
-
 Status WrappedProgram::spawn() {
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {
@@ -196,18 +222,16 @@ Status WrappedProgram::spawn() {
   }
   exec_errors_.reset(pipe[0]);
   const UniqueFd theirs(pipe[1]);
-  auto environment_texts = environment();
-  const auto argv = pointers(options_.argv);
-  const auto envp = pointers(environment_texts);
-  const pid_t daemon = ::getpid();
-  const pid_t child = ::fork();
-  if (child == 0) run_child(argv.data(), envp.data(), options_, daemon, theirs.get());
-  if (child < 0) return fail(Errc::Io, "cannot run " + options_.argv[0], errno);
-  pid_ = child;
+  const Ports ports{old_port_, target_.port};
+  const std::string_view text(reinterpret_cast<const char*>(&ports), sizeof ports);
+  const auto child = spawner_->spawn(
+      job_, std::array{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, theirs.get()}, text);
+  if (!child) return std::unexpected(child.error().in("cannot run " + options_.argv[0]));
+  pid_ = *child;
   reaped_ = false;
   // both sides do it: neither may be the first to rely on it
-  ::setpgid(child, child);
-  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  ::setpgid(pid_, pid_);
+  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_) {
     const int error = errno;
     kill_group(SIGKILL);

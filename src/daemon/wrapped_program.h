@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "io/dial.h"
 #include "io/event_loop.h"
+#include "io/spawner.h"
 
 namespace wsproxy::daemon {
 
@@ -25,13 +27,12 @@ enum class WrapMode : std::uint8_t {
 struct WrapOptions {
   std::vector<std::string> argv;  ///< argv[0] is looked for in PATH; not empty
   WrapMode mode = WrapMode::Exit;
-  std::uint16_t old_port = 0;     ///< where wsproxy listens and the program means to
   std::string rebind;             ///< path of rebind.so, see find_rebind()
   std::uint64_t descriptors = 0;  ///< soft limit of open files in the program; 0: as in the daemon
 };
 
 /// Runs the program in a process group of its own, with LD_PRELOAD=rebind.so: when it binds a TCP
-/// socket to old_port, that socket goes to the loopback interface at target()'s port.
+/// socket to the old port, that socket goes to the loopback interface at target()'s port.
 ///
 /// The program finds descriptors 0 to 2 as they are (0 is /dev/null where it was a listening socket),
 /// no others; signals unblocked and at their defaults; the environment unchanged but for LD_PRELOAD
@@ -43,18 +44,21 @@ struct WrapOptions {
 class WrappedProgram {
  public:
   /// `on_end` is called from the loop with the program's exit status (128 + the signal that killed
-  /// it), once it has ended of itself and will not be started again. Not after stop().
+  /// it), once it has ended of itself and will not be started again. Not after stop(). `spawner`, which is
+  /// not started yet, is going to start it.
   WrappedProgram(io::EventLoop& loop, WrapOptions options,
-                 std::move_only_function<void(int)> on_end);
+                 std::move_only_function<void(int)> on_end,
+                 std::shared_ptr<io::Spawner> spawner = std::make_shared<io::Spawner>());
   /// Kills what still runs of its process group. Does not wait for more than a kill takes.
   ~WrappedProgram();
   WrappedProgram(const WrappedProgram&) = delete;
   WrappedProgram& operator=(const WrappedProgram&) = delete;
 
-  /// Picks the port and starts the program. To be called after privileges were dropped.
+  /// Picks the port and starts the program, which means to listen on `old_port` as wsproxy does. To be
+  /// called after privileges were dropped.
   /// Errors: "cannot run CMD: no such file or directory", no free port, a path of rebind.so that
   /// LD_PRELOAD cannot hold.
-  Status start();
+  Status start(std::uint16_t old_port);
 
   /// Ends it: SIGTERM to its process group, SIGKILL after `grace`. `on_gone` is called from the loop,
   /// never from within this call, when no process of the group is left or after the SIGKILL.
@@ -82,10 +86,12 @@ class WrappedProgram {
   void look_for_the_rest();
   void kill_group(int signal) const;
   void reap();
-  [[nodiscard]] std::vector<std::string> environment() const;
 
   io::EventLoop& loop_;
   WrapOptions options_;
+  std::shared_ptr<io::Spawner> spawner_;
+  std::size_t job_;
+  std::uint16_t old_port_ = 0;
   std::move_only_function<void(int)> on_end_;
   std::move_only_function<void()> on_gone_;
   io::Endpoint target_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <csignal>
 #include <cstring>
@@ -75,8 +76,15 @@ void Lookup::finish(Result<std::vector<SocketAddress>> result) {
   wake_();
 }
 
-Resolver::Resolver(EventLoop& loop, std::function<Status()> prepare)
-    : loop_(loop), prepare_(std::move(prepare)) {
+Resolver::Resolver(EventLoop& loop, std::function<Status()> prepare,
+                   std::shared_ptr<Spawner> spawner)
+    : loop_(loop),
+      spawner_(std::move(spawner)),
+      job_(spawner_->add([prepare = std::move(prepare)](const Spawner::Order& order) {
+        const Status prepared = prepare ? prepare() : Status();
+        if (prepared) run_resolver_helper(order.fds.at(0).get());
+        log::error("look-up helper: %s", prepared.error().message().c_str());
+      })) {
   start_helper();
 }
 
@@ -93,17 +101,12 @@ void Resolver::start_helper() {
   }
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
-  helper_ = ::fork();
-  if (helper_ == 0) {
-    const Status prepared = prepare_ ? prepare_() : Status();
-    if (prepared) run_resolver_helper(theirs.get());
-    log::error("look-up helper: %s", prepared.error().message().c_str());
-    ::_exit(1);
-  }
-  if (helper_ < 0) {
-    log::error("cannot start the look-up helper: %s", describe_errno(errno).c_str());
+  const auto helper = spawner_->spawn(job_, std::array{theirs.get()});
+  if (!helper) {
+    log::error("cannot start the look-up helper: %s", helper.error().message().c_str());
     return;
   }
+  helper_ = *helper;
   socket_ = std::move(ours);
   watch_ = std::make_unique<Watch>(loop_, socket_.get(), [this](Ready ready) {
     if (ready.read || ready.hang_up) read_reply();

@@ -14,6 +14,7 @@
 #include "base/endpoint.h"
 #include "base/error.h"
 #include "io/event_loop.h"
+#include "io/spawner.h"
 
 namespace wsproxy::io {
 
@@ -50,13 +51,14 @@ class Lookup {
 
 /// Owns the helper: a process forked early, which forks a child for every look-up. So one slow name
 /// holds up no other, and a look-up that nobody waits for any more can be killed. It ends when our
-/// end of its SOCK_SEQPACKET pair closes, and is started again should it die.
+/// end of its SOCK_SEQPACKET pair closes, and is started again, by the spawner, should it die.
 class Resolver {
  public:
   /// Forks the helper: call before there are listeners, keys or sessions, and before a chroot, for
   /// the user database and the resolver's files are outside. `prepare` is called in the helper
   /// before it serves: the place to drop privileges there. Should it fail, the helper ends.
-  explicit Resolver(EventLoop& loop, std::function<Status()> prepare = {});
+  explicit Resolver(EventLoop& loop, std::function<Status()> prepare = {},
+                    std::shared_ptr<Spawner> spawner = std::make_shared<Spawner>());
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
@@ -79,7 +81,8 @@ class Resolver {
   void remove(Lookup& lookup);
 
   EventLoop& loop_;
-  std::function<Status()> prepare_;
+  std::shared_ptr<Spawner> spawner_;
+  std::size_t job_;
   UniqueFd socket_;
   std::unique_ptr<Watch> watch_;
   pid_t helper_ = -1;

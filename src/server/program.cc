@@ -189,8 +189,12 @@ Result<int> serve(Startup startup) {
     pid_file = std::move(*file);
   }
 
+  startup.sandbox = std::make_shared<Sandbox>(config, in_helper);
+  startup.spawner = std::make_shared<io::Spawner>();
+  const std::shared_ptr<Sandbox> sandbox = startup.sandbox;
   daemon::LogOptions options = log_options(config);
-  options.after_fork = in_helper;
+  options.after_fork = sandbox->for_logs();
+  options.spawner = startup.spawner;
   if (identity) options.owner = daemon::FileOwner{identity->uid, identity->gid};
   auto logs = daemon::open_log_sinks(options);
   if (!logs) return std::unexpected(logs.error());
@@ -201,10 +205,10 @@ Result<int> serve(Startup startup) {
                                                        : session::AccessLog::Format::Combined;
     startup.access_log = std::make_unique<session::AccessLog>(std::move(logs->access), format);
   }
-  startup.in_helper = in_helper;
 
   auto server = Server::create(std::move(startup));
   if (!server) return std::unexpected(server.error());
+  sandbox->before_chroot();
   if (identity) {
     if (pid_file && !config.chroot.empty()) pid_file->leave_directory();
     const Status dropped = daemon::drop_privileges(*identity, config.chroot);
@@ -222,6 +226,7 @@ Result<int> serve(Startup startup) {
   if (const Status status = (*server)->start_program(); !status) {
     return std::unexpected(status.error());
   }
+  (*server)->confine();
   print((*server)->ready_text());  // nobody reading it is no reason not to serve
   if (const Status status = waiting.ready(); !status) return std::unexpected(status.error());
   return (*server)->run();

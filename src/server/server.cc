@@ -32,7 +32,7 @@ Server::Server(Startup startup)
       loop_(clock_),
       signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT},
                [this](int signal) { on_signal(signal); }),
-      resolver_(loop_, startup_.in_helper),
+      resolver_(loop_, startup_.sandbox->for_look_ups(), startup_.spawner),
       dialer_(loop_, resolver_),
       wrapped_dialer_(loop_, dialer_),
       pool_(kBlockBytes),
@@ -73,10 +73,12 @@ Status Server::prepare() {
   std::shared_ptr<session::Recorder> recorder;
   if (const std::string& file = startup_.config.record; !file.empty()) {
     auto started =
-        session::Recorder::start(loop_, file, startup_.in_helper);  // before there are keys
+        session::Recorder::start(loop_, file, startup_.sandbox->for_recordings(), startup_.spawner);
     if (!started) return std::unexpected(started.error().in("--record"));
     recorder = std::move(*started);
   }
+  // what keys are not to be in is forked by now
+  if (const Status status = prepare_programs(); !status) return status;
   certificates_ = watch(startup_.config);
   auto settings = settings_of(startup_.config);
   if (!settings) return std::unexpected(settings.error());
@@ -85,23 +87,56 @@ Status Server::prepare() {
   return listeners_.open(config(), std::move(startup_.sockets), startup_.predecessor);
 }
 
+// From here on it is the starter that forks, if there is going to be a sandbox.
+Status Server::prepare_programs() {
+  if (!startup_.config.wrap.empty()) {
+    auto program = make_wrapped(
+        loop_, startup_.config, [this](int status) { program_ended(status); }, startup_.spawner);
+    if (!program) return std::unexpected(program.error());
+    program_ = std::move(*program);
+  }
+  if (startup_.notifier.active()) {
+    daemon::SuccessorOptions options;
+    options.program = startup_.program;
+    options.arguments = startup_.arguments;
+    options.environment = {{"NOTIFY_SOCKET", startup_.notifier.address()}};
+    if (startup_.watchdog) {
+      options.environment.emplace_back("WATCHDOG_USEC", std::to_string(startup_.watchdog->count()));
+    }
+    successor_starter_.emplace(std::move(options), startup_.spawner);
+  }
+  file_reader_.emplace(startup_.reread, startup_.spawner);
+  if (!startup_.config.sandbox) return {};
+  return startup_.spawner->start(startup_.sandbox->for_starter(program_ || successor_starter_));
+}
+
 Result<std::shared_ptr<session::Settings>> Server::settings_of(const config::Config& config) {
-  auto settings = make_settings(config, ticket_keys_);
-  if (!settings) return settings;
-  auto tls = load_tls_to_target(config);
-  if (!tls) return std::unexpected(tls.error());
+  const auto readable = file_reader_->readable(config);
+  if (!readable) return std::unexpected(readable.error());
+  auto settings = make_settings(readable->config, ticket_keys_);
+  if (!settings) return std::unexpected(readable->in_their_words(settings.error()));
+  (*settings)->config = config;
+  auto tls = load_tls_to_target(readable->config);
+  if (!tls) return std::unexpected(readable->in_their_words(tls.error()));
   if (*tls) {
     (*settings)->dialer = std::make_shared<tls::TlsDialer>(loop_, wrapped_dialer_, std::move(*tls));
   }
   return settings;
 }
 
+Result<std::shared_ptr<const tls::TlsContext>> Server::load_certificates() {
+  const auto readable = file_reader_->readable(config());
+  if (!readable) return std::unexpected(readable.error());
+  auto tls = load_tls(readable->config, ticket_keys_);
+  if (!tls) return std::unexpected(readable->in_their_words(tls.error()));
+  return tls;
+}
+
 Status Server::start_program() {
-  if (config().wrap.empty()) return {};
-  auto program = start_wrapped(loop_, config(), listeners_.first_port(),
-                               [this](int status) { program_ended(status); });
-  if (!program) return std::unexpected(program.error());
-  program_ = std::move(*program);
+  if (!program_) return {};
+  const std::uint16_t port = listeners_.first_port();
+  if (port == 0) return fail(Errc::Usage, "a program behind -- needs a TCP port to listen on");
+  if (const Status status = program_->start(port); !status) return status;
   program_left_ = false;
   wrapped_dialer_.wrap(program_->target(), [this] { return program_->starting(); });
   auto settings = std::make_shared<session::Settings>(*settings_);
@@ -214,6 +249,7 @@ void Server::reload() {
 Status Server::use_new_configuration() {
   auto next = startup_.reread();
   if (!next) return std::unexpected(next.error());
+  if (const Status status = startup_.sandbox->reaches(*next); !status) return status;
   if (next->config.empty() && !config().config.empty()) {
     return fail(Errc::NotFound, config().config + ", which was read at the start, is gone");
   }
@@ -234,7 +270,7 @@ Status Server::use_new_configuration() {
 }
 
 std::unique_ptr<tls::CertificateWatch> Server::watch(const config::Config& next) {
-  return watch_certificates(clock_, next, [this] { return load_tls(config(), ticket_keys_); });
+  return watch_certificates(clock_, next, [this] { return load_certificates(); });
 }
 
 void Server::renew_certificates() {
@@ -266,16 +302,9 @@ void Server::hand_over() {
     log::error("SIGUSR2: no hand-over: %s", why.c_str());
     return;
   }
-  daemon::SuccessorOptions options;
-  options.program = startup_.program;
-  options.arguments = startup_.arguments;
-  options.sockets = listeners_.handed();
-  options.environment = {{"NOTIFY_SOCKET", startup_.notifier.address()}};
-  if (startup_.watchdog) {
-    options.environment.emplace_back("WATCHDOG_USEC", std::to_string(startup_.watchdog->count()));
-  }
-  auto started = daemon::Successor::start(
-      loop_, options, [this](const Result<pid_t>& successor) { handed_over(successor); });
+  auto started =
+      daemon::Successor::start(loop_, *successor_starter_, listeners_.handed(),
+                               [this](const Result<pid_t>& successor) { handed_over(successor); });
   if (!started) return handed_over(std::unexpected(started.error()));
   successor_ = std::move(*started);
   log::info("SIGUSR2: starting %s to hand over to", startup_.program.c_str());

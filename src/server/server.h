@@ -17,7 +17,10 @@
 #include "io/event_loop.h"
 #include "io/resolver.h"
 #include "io/signals.h"
+#include "io/spawner.h"
+#include "server/file_reader.h"
 #include "server/listeners.h"
+#include "server/sandbox.h"
 #include "server/service_status.h"
 #include "server/session_lines.h"
 #include "session/access_log.h"
@@ -37,8 +40,8 @@ struct Startup {
   /// Reads the configuration again, for SIGHUP.
   std::function<Result<config::Config>()> reread;
 
-  /// Called in helper processes before they do anything: the place to give up root.
-  std::function<Status()> in_helper;
+  std::shared_ptr<Sandbox> sandbox;      ///< of helper processes too
+  std::shared_ptr<io::Spawner> spawner;  ///< not started yet
 
   std::unique_ptr<session::AccessLog> access_log;  ///< null: none
   daemon::Notifier notifier;
@@ -61,6 +64,9 @@ class Server {
   /// Starts the program behind --, if there is one. After privileges were dropped. Errors name it.
   Status start_program();
 
+  /// Enters the sandbox. After everything that opens or starts anything.
+  void confine() { startup_.sandbox->enter(settings_->target); }
+
   /// What to print once it listens: a ready line and a URL to open for each listener.
   [[nodiscard]] std::string ready_text() const;
 
@@ -73,11 +79,13 @@ class Server {
  private:
   explicit Server(Startup startup);
   Status prepare();
+  Status prepare_programs();
   void accept(UniqueFd fd);
   Result<std::shared_ptr<session::Settings>> settings_of(const config::Config& config);
   void on_signal(int signal);
   void reload();
   Status use_new_configuration();
+  Result<std::shared_ptr<const tls::TlsContext>> load_certificates();
   [[nodiscard]] std::unique_ptr<tls::CertificateWatch> watch(const config::Config& next);
   void renew_certificates();
   void hand_over();
@@ -117,6 +125,8 @@ class Server {
   Listeners listeners_;
   std::unique_ptr<daemon::WrappedProgram> program_;
   bool program_left_ = true;  // nothing of it runs any more
+  std::optional<FileReader> file_reader_;
+  std::optional<daemon::SuccessorStarter> successor_starter_;
   std::unique_ptr<daemon::Successor> successor_;
   ServiceStatus status_;
   std::unique_ptr<daemon::Watchdog> watchdog_;

@@ -16,22 +16,18 @@ daemon::WrapMode wrap_mode(const config::Config& config) {
   return config.wrap_mode == "respawn" ? daemon::WrapMode::Respawn : daemon::WrapMode::Exit;
 }
 
-Result<std::unique_ptr<daemon::WrappedProgram>> start_wrapped(
-    io::EventLoop& loop, const config::Config& config, std::uint16_t port,
-    std::move_only_function<void(int)> on_end) {
-  if (port == 0) return fail(Errc::Usage, "a program behind -- needs a TCP port to listen on");
+Result<std::unique_ptr<daemon::WrappedProgram>> make_wrapped(
+    io::EventLoop& loop, const config::Config& config, std::move_only_function<void(int)> on_end,
+    std::shared_ptr<io::Spawner> spawner) {
   daemon::WrapOptions options;
   options.argv = config.wrap;
   options.mode = wrap_mode(config);
-  options.old_port = port;
   options.descriptors = kProgramDescriptors;
   auto rebind = daemon::find_rebind();
   if (!rebind) return std::unexpected(rebind.error());
   options.rebind = std::move(*rebind);
-  auto program =
-      std::make_unique<daemon::WrappedProgram>(loop, std::move(options), std::move(on_end));
-  if (const Status status = program->start(); !status) return std::unexpected(status.error());
-  return program;
+  return std::make_unique<daemon::WrappedProgram>(loop, std::move(options), std::move(on_end),
+                                                  std::move(spawner));
 }
 
 }  // namespace wsproxy::server

@@ -1,7 +1,6 @@
 // The program behind --, as the configuration wants it.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -13,11 +12,10 @@ namespace wsproxy::server {
 
 daemon::WrapMode wrap_mode(const config::Config& config);
 
-/// Starts the program of `config.wrap`, which believes that it listens on `port`. After privileges were
-/// dropped. `on_end` as WrappedProgram has it.
-/// Errors: Usage when there is no port (0); else they name the program.
-Result<std::unique_ptr<daemon::WrappedProgram>> start_wrapped(
-    io::EventLoop& loop, const config::Config& config, std::uint16_t port,
-    std::move_only_function<void(int)> on_end);
+/// The program of `config.wrap`, not started yet. `on_end` and `spawner` as WrappedProgram has them.
+/// Errors: NotFound (rebind.so).
+Result<std::unique_ptr<daemon::WrappedProgram>> make_wrapped(
+    io::EventLoop& loop, const config::Config& config, std::move_only_function<void(int)> on_end,
+    std::shared_ptr<io::Spawner> spawner);
 
 }  // namespace wsproxy::server

@@ -39,15 +39,21 @@ int milliseconds_until(SteadyTime deadline) {
 // --- the recorder ---
 
 Result<std::unique_ptr<Recorder>> Recorder::start(io::EventLoop& loop, const std::string& path,
-                                                  std::function<Status()> after_fork) {
+                                                  std::function<Status()> after_fork,
+                                                  std::shared_ptr<io::Spawner> spawner) {
   const std::filesystem::path file(path);
   const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".";
   if (!file.has_filename()) return fail(Errc::Invalid, "'" + path + "' is no file name");
   // Kept open: the file's place stays the same after a chroot and a change of the directory.
   UniqueFd directory(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return fail(Errc::Io, "cannot write to " + folder, errno);
-  std::unique_ptr<Recorder> recorder(new Recorder(loop, path, std::move(directory),
-                                                  file.filename().string(), std::move(after_fork)));
+  const std::size_t job =
+      spawner->add([name = file.filename().string(),
+                    after_fork = std::move(after_fork)](const io::Spawner::Order& order) {
+        run_recording_writer(order.fds.at(0).get(), order.fds.at(1).get(), name, after_fork);
+      });
+  std::unique_ptr<Recorder> recorder(
+      new Recorder(loop, path, std::move(directory), std::move(spawner), job));
   if (const Status status = recorder->start_writer(); !status) {
     return std::unexpected(status.error());
   }
@@ -59,13 +65,13 @@ Result<std::unique_ptr<Recorder>> Recorder::start(io::EventLoop& loop, const std
   return recorder;
 }
 
-Recorder::Recorder(io::EventLoop& loop, std::string path, UniqueFd directory, std::string name,
-                   std::function<Status()> after_fork)
+Recorder::Recorder(io::EventLoop& loop, std::string path, UniqueFd directory,
+                   std::shared_ptr<io::Spawner> spawner, std::size_t job)
     : loop_(loop),
       path_(std::move(path)),
       directory_(std::move(directory)),
-      name_(std::move(name)),
-      after_fork_(std::move(after_fork)),
+      spawner_(std::move(spawner)),
+      job_(job),
       wake_(loop.timers(), [this] { wake_all(); }) {}
 
 Recorder::~Recorder() {
@@ -97,10 +103,9 @@ Status Recorder::start_writer() {
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
   ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &kSocketBuffer, sizeof kSocketBuffer);
-  const pid_t child = ::fork();
-  if (child == 0) run_recording_writer(theirs.get(), directory_.get(), name_, after_fork_);
-  if (child < 0) return fail(Errc::Io, "cannot start the writer of recordings", errno);
-  writer_ = child;
+  const auto child = spawner_->spawn(job_, std::array{theirs.get(), directory_.get()});
+  if (!child) return std::unexpected(child.error().in("cannot start the writer of recordings"));
+  writer_ = *child;
   socket_ = std::move(ours);
   watch_ = std::make_unique<io::Watch>(loop_, socket_.get(), [this](io::Ready ready) {
     if (ready.read || ready.hang_up) read_replies();

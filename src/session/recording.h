@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "io/event_loop.h"
+#include "io/spawner.h"
 #include "session/recording_writer.h"
 #include "session/relay.h"
 
@@ -31,8 +32,9 @@ class Recorder {
   /// Starts the writer, for files `path`.1, `path`.2 and so on; it calls `after_fork` (to drop privileges,
   /// say) before it does anything else. Call before there are keys, sessions or a chroot; may block.
   /// Errors name the directory.
-  static Result<std::unique_ptr<Recorder>> start(io::EventLoop& loop, const std::string& path,
-                                                 std::function<Status()> after_fork);
+  static Result<std::unique_ptr<Recorder>> start(
+      io::EventLoop& loop, const std::string& path, std::function<Status()> after_fork,
+      std::shared_ptr<io::Spawner> spawner = std::make_shared<io::Spawner>());
 
   /// Waits up to 2 s for the writer to take what is left, and to end. All recordings are gone by then.
   ~Recorder();
@@ -47,8 +49,8 @@ class Recorder {
 
  private:
   friend class Recording;
-  Recorder(io::EventLoop& loop, std::string path, UniqueFd directory, std::string name,
-           std::function<Status()> after_fork);
+  Recorder(io::EventLoop& loop, std::string path, UniqueFd directory,
+           std::shared_ptr<io::Spawner> spawner, std::size_t job);
   Status start_writer();
   void lose_writer();
   void read_replies();
@@ -63,8 +65,8 @@ class Recorder {
   io::EventLoop& loop_;
   std::string path_;
   UniqueFd directory_;
-  std::string name_;
-  std::function<Status()> after_fork_;
+  std::shared_ptr<io::Spawner> spawner_;
+  std::size_t job_;
   pid_t writer_ = -1;
   UniqueFd socket_;
   std::unique_ptr<io::Watch> watch_;

@@ -167,6 +167,19 @@ Status trust(SSL_CTX* context, const std::string& ca_file) {
   return {};
 }
 
+std::vector<std::string> system_places() {
+  std::vector<std::string> places(kBundles.begin(), kBundles.end());
+  // what the files in the next ones are links to
+  places.insert(places.end(), {"/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
+                               "/etc/ssl/openssl.cnf"});
+  places.insert(places.end(), {X509_get_default_cert_area(), X509_get_default_cert_dir(),
+                               X509_get_default_cert_file()});
+  for (const char* variable : {"SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF"}) {
+    if (const char* place = std::getenv(variable)) places.emplace_back(place);
+  }
+  return places;
+}
+
 std::string certificate_warning(SSL_CTX* context, const std::string& cert_file) {
   const X509* certificate = SSL_CTX_get0_certificate(context);
   if (certificate == nullptr) return "";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "tls/options.h"
@@ -28,6 +29,10 @@ Status use_certificate(ssl_ctx_st* context, const std::string& cert_file,
 /// Which authorities are trusted: those in `ca_file` or, if that is empty, the system's. Read now, as
 /// the files may be out of reach later (chroot).
 Status trust(ssl_ctx_st* context, const std::string& ca_file);
+
+/// Files and directories of OpenSSL and of the system's authorities: what trust() and the library may
+/// read at any time, whoever asks for a certificate.
+std::vector<std::string> system_places();
 
 /// What is odd about the certificate that `context` shows: "certificate X expired on ...". Empty if
 /// nothing is.

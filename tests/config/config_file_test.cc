@@ -200,7 +200,7 @@ std::string other_value(const Option& option) {
   if (!words.empty())
     return std::string(words.front() == values_of(Config{}, option).front() ? words.back()
                                                                             : words.front());
-  if (option.is_switch()) return "yes";
+  if (option.is_switch()) return values_of(Config{}, option).front() == "yes" ? "no" : "yes";
   if (option.name == "listen") return "localhost:1";
   if (std::holds_alternative<std::string Config::*>(option.member) || option.repeats())
     return "a b";

@@ -29,14 +29,16 @@ class SuccessorTest : public testing::Test {
   }
 
   /// Runs a shell's commands as the new program and waits for what becomes of it.
-  Result<pid_t> succeed(const std::string& commands, SuccessorOptions options = {}) {
+  Result<pid_t> succeed(const std::string& commands, SuccessorOptions options = {},
+                        const std::vector<SocketToHand>& sockets = {}) {
     if (options.program.empty()) options.program = "/bin/sh";
     options.arguments = {"new-program", "-c", commands};
-    auto started = Successor::start(loop_, options, [this](Result<pid_t> end) {
-      end_ = std::move(end);
-      ended_ = true;
-      loop_.stop();
-    });
+    auto started =
+        Successor::start(loop_, SuccessorStarter(options), sockets, [this](Result<pid_t> end) {
+          end_ = std::move(end);
+          ended_ = true;
+          loop_.stop();
+        });
     if (!started) return std::unexpected(started.error());
     successor_ = std::move(*started);
     io::Timer late(loop_.timers(), [this] { loop_.stop(); });
@@ -58,11 +60,12 @@ class SuccessorTest : public testing::Test {
 
 TEST_F(SuccessorTest, GivesThePidOfOneThatIsReady) {
   SuccessorOptions options;
-  options.sockets = {{.fd = write_end_.get(), .listen = "systemd", .name = "ws"}};
+  const std::vector<SocketToHand> sockets = {
+      {.fd = write_end_.get(), .listen = "systemd", .name = "ws"}};
   options.environment = {{"EXTRA", "of mine"}};
   const auto pid =
       succeed("echo \"$$ $EXTRA $PPID $WSPROXY_PREDECESSOR\" >&4; printf R >&3; head -c 1 <&3 >&4",
-              options);
+              options, sockets);
   ASSERT_TRUE(pid) << pid.error().message();
   write_end_.reset();
   const auto said = [&] {
@@ -93,9 +96,9 @@ TEST_F(SuccessorTest, FailsWhenThereIsNoProgram) {
 
 TEST_F(SuccessorTest, KillsOneThatIsNotReadyInTime) {
   SuccessorOptions options;
-  options.sockets = {{.fd = write_end_.get(), .listen = "x", .name = ""}};
+  const std::vector<SocketToHand> sockets = {{.fd = write_end_.get(), .listen = "x", .name = ""}};
   options.limit = milliseconds(50);
-  const auto pid = succeed("exec sleep 1000", options);
+  const auto pid = succeed("exec sleep 1000", options, sockets);
   ASSERT_FALSE(pid);
   EXPECT_EQ(pid.error().code, Errc::TimedOut);
   write_end_.reset();
@@ -108,8 +111,9 @@ TEST_F(SuccessorTest, EndsOneThatIsGivenUp) {
   SuccessorOptions options;
   options.program = "/bin/sh";
   options.arguments = {"new-program", "-c", "echo up >&4; exec sleep 1000"};
-  options.sockets = {{.fd = write_end_.get(), .listen = "x", .name = ""}};
-  auto started = Successor::start(loop_, options, [](const Result<pid_t>&) { FAIL(); });
+  const std::vector<SocketToHand> sockets = {{.fd = write_end_.get(), .listen = "x", .name = ""}};
+  auto started = Successor::start(loop_, SuccessorStarter(options), sockets,
+                                  [](const Result<pid_t>&) { FAIL(); });
   ASSERT_TRUE(started);
   write_end_.reset();
   std::array<char, 8> text{};

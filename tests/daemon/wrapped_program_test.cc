@@ -53,12 +53,11 @@ class WrappedProgramTest : public testing::Test {
     WrapOptions options;
     options.argv = std::move(argv);
     options.mode = mode;
-    options.old_port = 1;
     options.rebind = find_rebind().value_or("");
     options.descriptors = descriptors;
     program_ = std::make_unique<WrappedProgram>(loop_, std::move(options),
                                                 [this](int status) { ended_ = status; });
-    return program_->start();
+    return program_->start(1);
   }
   Status shell(const std::string& script, WrapMode mode = WrapMode::Exit) {
     return start({"/bin/sh", "-c", script, "sh", out_}, mode);
@@ -113,7 +112,7 @@ TEST_F(WrappedProgramTest, RefusesAPathThatLdPreloadWouldSplit) {
   options.argv = {"true"};
   options.rebind = "/opt/my programs/rebind.so";
   WrappedProgram program(loop_, std::move(options), [](int) {});
-  const Status status = program.start();
+  const Status status = program.start(1);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().message(), "LD_PRELOAD cannot hold '/opt/my programs/rebind.so'");
 }
