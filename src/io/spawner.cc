@@ -57,7 +57,12 @@ void restore_signals(const Actions& before) {
 // fork(), but the child is our parent's. It is not told to the C library, whose caches of pid and thread
 // this process has not used: it has one thread, and never had more.
 pid_t fork_sibling() {
-  return static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0L, 0L, 0L, 0L));
+  constexpr long kFlags = CLONE_PARENT | SIGCHLD;
+#ifdef __s390__
+  return static_cast<pid_t>(::syscall(SYS_clone, 0L, kFlags, 0L, 0L, 0L));
+#else
+  return static_cast<pid_t>(::syscall(SYS_clone, kFlags, 0L, 0L, 0L, 0L));
+#endif
 }
 
 }  // namespace
