@@ -1,11 +1,11 @@
-// web::file_path: whatever is asked for, the path stays inside the directory and shows no hidden
+// web/file_path: whatever is asked for, the path stays inside the directory and shows no hidden
 // name.
 #include <algorithm>
 #include <string>
 
 #include "base/check.h"
 #include "fuzz/fuzz_input.h"
-#include "web/static_dir.h"
+#include "web/file_path.h"
 
 using namespace wsproxy;
 
