@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/utsname.h>
 
 namespace wsproxy::access {
 namespace {
@@ -37,14 +38,16 @@ TEST(HostNames, RefusesNamesThatAnybodyCanPointHere) {
 TEST(HostNames, TakesThoseThatAreGivenAndOurOwn) {
   const auto names = HostNames::make(
       {"Desk.Example.org", "*.lab.example", "192.0.2.1", "2001:db8::1", "[2001:db8::2]"},
-      {"box", "not a name"});
+      {"box", "not a name", "port:80", "*.own.example"});
   ASSERT_TRUE(names);
   for (const char* host : {"desk.example.org:443", "a.lab.example", "192.0.2.1", "[2001:db8::1]",
-                           "[2001:db8::2]", "BOX"}) {
+                           "[2001:db8::2]", "BOX", "a.own.example"}) {
     EXPECT_TRUE(includes(*names, host)) << host;
   }
   EXPECT_FALSE(includes(*names, "lab.example"));
   EXPECT_FALSE(includes(*names, "example.org"));
+  EXPECT_FALSE(includes(*names, "port"));
+  EXPECT_FALSE(includes(*names, "own.example"));
 }
 
 TEST(HostNames, AStarIsEverything) {
@@ -80,6 +83,16 @@ TEST(NamesOfMachine, AreTheHostNameAndWhatTheHostsFileCallsIt) {
 TEST(NamesOfMachine, OfAFullNameTheFirstLabelCountsAsWell) {
   EXPECT_THAT(names_of_machine("box.example.org", ""),
               ElementsAre("box.example.org", "box", "box.local"));
+}
+
+TEST(NamesOfMachine, WithoutANameThereAreNone) {
+  EXPECT_THAT(names_of_machine("", "127.0.0.1 localhost\n"), testing::IsEmpty());
+}
+
+TEST(NamesOfMachine, OfThisOneHaveWhatItCallsItself) {
+  utsname system{};
+  ASSERT_EQ(::uname(&system), 0);
+  EXPECT_THAT(names_of_this_machine(), Contains(static_cast<const char*>(system.nodename)));
 }
 
 }  // namespace

@@ -40,13 +40,28 @@ TEST(Origin, AReverseProxyMayHaveTakenTlsOffButNotAddedIt) {
 
 TEST(Origin, RefusesAllOthers) {
   const std::string host = "desk.example:6080";
-  for (const char* origin :
-       {"http://evil.example:6080", "http://desk.example:6081", "http://desk.example.evil:6080",
-        "http://evil-desk.example:6080", "http://desk.example:6080.evil",
-        "http://desk.example:6080/", "http://desk.example:6080@evil",
-        "http://evil@desk.example:6080", "desk.example:6080", "null", "", "http://", "file://",
-        "ftp://desk.example:6080", "chrome-extension://desk.example:6080",
-        "http://desk.example:6080 http://evil", "*"}) {
+  for (const char* origin : {"http://evil.example:6080",
+                             "http://desk.example:6081",
+                             "http://desk.example.evil:6080",
+                             "http://evil-desk.example:6080",
+                             "http://desk.example:6080.evil",
+                             "http://desk.example:6080/",
+                             "http://desk.example:6080@evil",
+                             "http://evil@desk.example:6080",
+                             "desk.example:6080",
+                             "null",
+                             "",
+                             "http://",
+                             "file://",
+                             "ftp://desk.example:6080",
+                             "chrome-extension://desk.example:6080",
+                             "http://desk.example:6080 http://evil",
+                             "*",
+                             "://desk.example:6080",
+                             "1http://desk.example:6080",
+                             "-http://desk.example:6080",
+                             "ht~tp://desk.example:6080",
+                             "ht tp://desk.example:6080"}) {
     EXPECT_FALSE(is_ours(origin, host)) << origin;
   }
   EXPECT_FALSE(OriginRules().allows("http://a", std::nullopt, false));
@@ -54,11 +69,12 @@ TEST(Origin, RefusesAllOthers) {
 
 TEST(Origin, AllowsThoseThatAreListed) {
   const std::vector<std::string> listed = {"https://portal.example", "http://*.lab.example:8080",
-                                           "http://[2001:db8::7]", "app://desk"};
+                                           "http://[2001:db8::7]", "app://desk", "a1+-.b://desk"};
   EXPECT_TRUE(allows(listed, "https://portal.example:443", "x"));
   EXPECT_TRUE(allows(listed, "http://a.lab.example:8080", "x"));
   EXPECT_TRUE(allows(listed, "http://[2001:DB8:0::7]", "x"));
   EXPECT_TRUE(allows(listed, "app://desk", "x"));
+  EXPECT_TRUE(allows(listed, "A1+-.B://Desk", "x"));
   EXPECT_TRUE(allows(listed, "http://x", "x"));
   EXPECT_FALSE(allows(listed, "http://portal.example", "x"));
   EXPECT_FALSE(allows(listed, "https://portal.example:8443", "x"));
@@ -76,7 +92,7 @@ TEST(Origin, NullAndAllHaveToBeSaid) {
 
 TEST(Origin, NamesWhatCannotBeAnOrigin) {
   for (const char* text : {"portal.example", "https://", "https://a/b", "https://*", "*.example",
-                           "https://*.10.0.0.7", ""}) {
+                           "https://*.10.0.0.7", "https://*..", ""}) {
     const auto rules = OriginRules::parse({text});
     ASSERT_FALSE(rules) << text;
     EXPECT_NE(rules.error().text.find("'" + std::string(text) + "'"), std::string::npos);

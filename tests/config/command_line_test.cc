@@ -149,6 +149,9 @@ TEST(CommandLine, RefusesUnknownOptions) {
   EXPECT_EQ(option_error({"--webs=d"}), "unknown option --webs; did you mean --web?");
   EXPECT_EQ(option_error({"--Web=d"}), "unknown option --Web; did you mean --web?");
   EXPECT_EQ(option_error({"--=x"}), "unknown option --");
+  // of several that are equally near, the first of the table
+  EXPECT_EQ(option_error({"--xxxx-timeout"}),
+            "unknown option --xxxx-timeout; did you mean --send-timeout?");
   EXPECT_EQ(option_error({"-x"}), "unknown option -x");
   EXPECT_EQ(error_of({"--help", "--bogus"}), "unknown option --bogus");
 }

@@ -259,7 +259,7 @@ TEST(RequestLine, ConnectNamesAHostAndAPortAndNothingElseDoes) {
     EXPECT_EQ(status_of_target(target), 400) << target;
   }
   for (const std::string_view target :
-       {"/", "*", "h", "h:", ":1", "[::1]", "h:1/", "http://h:1/", "u@h:1"}) {
+       {"/", "*", "h", "h1", "h:", ":1", "[::1]", "h:1/", "http://h:1/", "u@h:1"}) {
     EXPECT_EQ(status_of("CONNECT " + std::string(target) + " HTTP/1.1", {"Host: h"}), 400)
         << target;
   }
@@ -298,8 +298,9 @@ TEST(RequestLine, RefusesATargetOverItsLimit) {
 
 TEST(RequestLine, WantsExactlyTwoSpaces) {
   for (const std::string_view line :
-       {"", "GET", "GET /", "GET  / HTTP/1.1", "GET /  HTTP/1.1", " GET / HTTP/1.1",
-        "GET / HTTP/1.1 ", "GET\t/\tHTTP/1.1", "GET /HTTP/1.1", "/ HTTP/1.1", "GET / / HTTP/1.1"}) {
+       {"", "GET", "GET /", "GET  HTTP/1.1", "GET  / HTTP/1.1", "GET /  HTTP/1.1",
+        " GET / HTTP/1.1", "GET / HTTP/1.1 ", "GET\t/\tHTTP/1.1", "GET /HTTP/1.1", "/ HTTP/1.1",
+        "GET / / HTTP/1.1"}) {
     EXPECT_EQ(status_of(line, {"Host: h"}), 400) << line;
   }
 }
@@ -320,7 +321,7 @@ TEST(RequestLine, KnowsItsVersions) {
       {"HTTP/1", 400},   {"HTTP/1.", 400},   {"HTTP/1.x", 400},  {"HTTP/x.1", 400},
       {"HTTP/11", 400},  {"HTTP/1.10", 400}, {"HTTP/01.1", 400}, {"HTTP/1,1", 400},
       {"http/1.1", 400}, {"HTTP 1.1", 400},  {"HTTPS/1.1", 400}, {"", 400},
-      {"HTTP/2", 400},
+      {"HTTP/2", 400},   {"HTTP/1.-", 400},  {"HTTP/-.1", 400},
   };
   for (const auto& [version, status] : cases) {
     EXPECT_EQ(status_of("GET / " + std::string(version), {"Host: h"}), status) << version;
@@ -398,15 +399,45 @@ TEST(Host, IsNeededOnceIn11) {
 TEST(Host, IsAHostAndPerhapsAPort) {
   for (const std::string_view host :
        {"example.org", "example.org:80", "127.0.0.1:6080", "[::1]:6080", "[fe80::1%25eth0]", "",
-        "[::]:", "h:", "%41b", "[::ffff:10.0.0.1]", "under_score", "xn--bcher-kva.example"}) {
+        "[::]:", "h:", "%41b", "[::ffff:10.0.0.1]", "under_score", "xn--bcher-kva.example", "a~b",
+        "!$&'()*+;=", "[fe80::1%25a.b_c~d-1]"}) {
     EXPECT_EQ(status_of("GET / HTTP/1.1", {"Host: " + std::string(host)}), 0) << host;
   }
-  for (const std::string_view host :
-       {"a b",   "a,b", "a/b",    "user@h",         "h?x",          "h#x",    "h\\x",
-        "\"h\"", "<h>", "h\tx",   "b\xc3\xbc",      ":80",          "h:x",    "a:1:2",
-        "h:-1",  "[",   "[]",     "[::1",           "::1",          "[::1]x", "[::1]80",
-        "[x]",   "[1]", "a[::1]", "[fe80::1%eth0]", "[fe80::1%25]", "%4",     "%",
-        "%zz",   "h%"}) {
+  for (const std::string_view host : {"a b",
+                                      "a,b",
+                                      "a/b",
+                                      "user@h",
+                                      "h?x",
+                                      "h#x",
+                                      "h\\x",
+                                      "\"h\"",
+                                      "<h>",
+                                      "h\tx",
+                                      "b\xc3\xbc",
+                                      ":80",
+                                      "h:x",
+                                      "a:1:2",
+                                      "h:-1",
+                                      "[",
+                                      "[]",
+                                      "[::1",
+                                      "::1",
+                                      "[::1]x",
+                                      "[::1]80",
+                                      "[x]",
+                                      "[1]",
+                                      "a[::1]",
+                                      "[fe80::1%eth0]",
+                                      "[fe80::1%25]",
+                                      "%4",
+                                      "%",
+                                      "%zz",
+                                      "h%",
+                                      "%4g",
+                                      "a{b",
+                                      "[::g]",
+                                      "[::1%25a!]",
+                                      "[::1/]"}) {
     EXPECT_EQ(status_of("GET / HTTP/1.1", {"Host: " + std::string(host)}), 400) << host;
   }
 }
@@ -534,6 +565,17 @@ TEST(PercentDecode, RefusesABrokenEscape) {
 
 TEST(RequestLine, AFragmentIsRefused) {
   EXPECT_EQ(status_of("GET /a#b HTTP/1.1", {"Host: h"}), 400);
+}
+
+TEST(RequestHead, CutAnywhereIsReadToItsEndAndNoFurther) {
+  const std::string whole = "OPTIONS * HTTP/1.0\r\nHost: h:1\r\nContent-Length: 0\r\n\r\n";
+  for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
+    const std::string head = whole.substr(0, cut);
+    RequestHead out;
+    const int status = parse_request_head(as_bytes(head), {}, out);
+    const bool has_line = cut >= std::string_view("OPTIONS * HTTP/1.0").size();
+    EXPECT_TRUE(status == 400 || (status == 0 && has_line)) << cut;
+  }
 }
 
 TEST(PercentDecode, DoesNotReadBehindTheEnd) {
