@@ -76,6 +76,7 @@ core := $(filter-out $(out)/src/main.o,$(objects)) $(out)/page_assets.o
 test_sources := $(sort $(shell find tests -name '*_test.cc') $(wildcard tests/support/*.cc))
 fuzz_sources := $(sort $(wildcard tests/fuzz/*_fuzz.cc))
 test_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(test_sources))
+fuzz_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(fuzz_sources) tests/fuzz/replay_main.cc)
 fuzz_targets := $(patsubst tests/fuzz/%.cc,$(out)/fuzz/%,$(fuzz_sources))
 replay_targets := $(patsubst tests/fuzz/%.cc,$(out)/replay/%,$(fuzz_sources))
 
@@ -154,7 +155,7 @@ src/web/node_modules/.package-lock.json: src/web/package-lock.json src/web/packa
 	cd src/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
--include $(objects:.o=.d) $(test_objects:.o=.d) $(wildcard $(out)/tests/bench/*.d $(out)/tests/bench/*/*.d)
+-include $(objects:.o=.d) $(test_objects:.o=.d) $(fuzz_objects:.o=.d) $(wildcard $(out)/tests/bench/*.d $(out)/tests/bench/*/*.d)
 
 # --- run -------------------------------------------------------------------------------------------
 
@@ -173,15 +174,26 @@ $(out)/unit_tests: $(core) $(test_objects) | $(out)/rebind.so
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs) -lgtest -lgtest_main -lgmock -lpthread
 
-$(out)/replay/%: $(out)/tests/fuzz/%.o $(out)/tests/fuzz/replay_main.o $(core)
+# make would delete them behind the link, and compile them again for the next
+.SECONDARY: $(fuzz_objects)
+
+# a target takes out of it what it needs; sessions are the uppermost that there are targets for
+$(out)/core.a: $(filter-out $(out)/src/server/% $(out)/src/daemon/%,$(core))
+	@echo "  AR   $@"
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(out)/replay/%: $(out)/tests/fuzz/%.o $(out)/tests/fuzz/replay_main.o $(out)/core.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs)
 
-$(out)/fuzz/%: $(out)/tests/fuzz/%.o $(core)
+# what drives the targets; another one, for who has it
+LIB_FUZZING_ENGINE ?= -fsanitize=fuzzer
+$(out)/fuzz/%: $(out)/tests/fuzz/%.o $(out)/core.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	$(Q)$(CXX) $(link_flags) -fsanitize=fuzzer -o $@ $^ $(libs)
+	$(Q)$(CXX) $(link_flags) -o $@ $^ $(LIB_FUZZING_ENGINE) $(libs)
 
 # what `check` needs of one build, made in a make of its own so that its BUILD counts
 .PHONY: test-binaries
@@ -205,15 +217,11 @@ coverage: deps-coverage
 	@$(MAKE) --no-print-directory BUILD=cov build/cov/unit_tests
 	@scripts/coverage build/cov
 
-fuzz: deps-lint
-	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-all
-.PHONY: fuzz-all
-fuzz-all: $(fuzz_targets)
-	@for target in $(fuzz_targets); do \
-	  name=$$(basename $$target _fuzz); mkdir -p build/fuzz/found/$$name; \
-	  echo "== $$name"; \
-	  $$target -max_total_time=$(SECONDS) -print_final_stats=1 build/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; \
-	done
+fuzz: deps-fuzz
+	@$(MAKE) --no-print-directory BUILD=fuzz fuzz-targets
+	@FUZZ_SECONDS=$(SECONDS) scripts/fuzz $(ONLY)
+.PHONY: fuzz-targets
+fuzz-targets: $(fuzz_targets)
 
 # --- benchmarks ------------------------------------------------------------------------------------
 
@@ -358,7 +366,7 @@ help:
 	@echo "make check-unit          the unit tests of one BUILD"
 	@echo "make lint                layers, format, clang-tidy, shellcheck, mandoc, the page's types and style"
 	@echo "make format              bring the sources into the project's format"
-	@echo "make fuzz SECONDS=60     fuzz every parser for that long"
+	@echo "make fuzz SECONDS=60     fuzz every target for that long, or ONLY=\"session url\""
 	@echo "make coverage            what the unit tests reach; parsers have to have 95 % of their branches"
 	@echo "make bench               measure wsproxy beside its peers; SCENARIOS=\"down vnc\" PEERS=floor ROUNDS=5 SECONDS=1"
 	@echo "make man                 write the option table into man pages, sample file and completion"
