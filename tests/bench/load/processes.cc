@@ -113,11 +113,12 @@ double Processes::memory() const {
   for (const Process& process : family_of(roots_)) {
     const File file = open_of(process.id, "smaps_rollup");
     char line[256];
-    unsigned long kib = 0;
     while (file && std::fgets(line, sizeof line, file.get()) != nullptr) {
-      if (std::sscanf(line, "Pss: %lu kB", &kib) == 1) break;
+      unsigned long kib = 0;
+      const bool counts = std::sscanf(line, "Pss_Anon: %lu kB", &kib) == 1 ||
+                          std::sscanf(line, "Pss_Shmem: %lu kB", &kib) == 1;
+      if (counts) sum += static_cast<double>(kib) * 1024;
     }
-    sum += static_cast<double>(kib) * 1024;
   }
   return sum;
 }

@@ -15,7 +15,8 @@ class Processes {
   [[nodiscard]] double cpu() const;
   /// The same of each root alone, for how work spreads.
   [[nodiscard]] std::vector<double> cpu_of_each() const;
-  /// Bytes, with what several share divided among them (PSS).
+  /// Bytes, with what several share divided among them (PSS), but for what is mapped from files: programs that
+  /// come and go elsewhere change the share in those.
   [[nodiscard]] double memory() const;
 
  private:

@@ -1,5 +1,6 @@
 #include "bench/load/stage.h"
 
+#include <algorithm>
 #include <string>
 
 #include "bench/load/browser.h"
@@ -44,10 +45,8 @@ void Stage::open_browsers(std::size_t from) {
     return open == browsers.size();
   });
   const bool known = all && loop.run_until(kOpenWithin, [&] {
-    for (; from < browsers.size(); ++from) {
-      if (browsers[from]->target == nullptr) return false;
-    }
-    return true;
+    return std::ranges::all_of(browsers,
+                               [](const auto& browser) { return browser->target != nullptr; });
   });
   if (!known) {
     give_up("opened " + std::to_string(open) + " of " + std::to_string(browsers.size()) +

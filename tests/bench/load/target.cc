@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "bench/load/browser.h"
@@ -21,6 +22,16 @@ constexpr int kBacklog = 4096;
 MutableBytes read_block() {
   static std::vector<std::byte> block(kRead);
   return block;
+}
+
+std::string hex(Bytes bytes) {
+  std::string text;
+  for (const std::byte byte : bytes) {
+    char digits[3];
+    std::snprintf(digits, sizeof digits, "%02x", std::to_integer<unsigned>(byte));
+    text += digits;
+  }
+  return text;
 }
 
 }  // namespace
@@ -102,7 +113,7 @@ void TargetConnection::take_hello(Bytes& in) {
   if (hello_.size() < sizeof told_) return;
   std::memcpy(&told_, hello_.data(), sizeof told_);
   if (told_.magic != Hello().magic || told_.id >= stage_.browsers.size()) {
-    give_up("the target got a wrong first message");
+    give_up("the target got a wrong first message: " + hex(as_bytes(hello_)));
   }
   is_known_ = true;
   sending_ = Pattern(told_.id, told_.salt);

@@ -27,7 +27,8 @@ void bind_to_next_source(int fd) {
   const int one = 1;
   ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
   const sockaddr_in source = loopback(count++ % kSourceAddresses, 0);
-  ::bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source);
+  // without it the first address does for all
+  static_cast<void>(::bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source));
 }
 
 }  // namespace

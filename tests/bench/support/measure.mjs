@@ -31,16 +31,16 @@ function startLoad(program, args) {
  */
 export async function measure(bench, row, peer, { load = [], options = [], seconds = bench.seconds, instances } = {}) {
   const kind = { tls: row.tls, web: row.scenario === 'http', options };
-  const at = { ...bench.at, listen: await freePort() };
-  if (peer.command({ ...at, target: 0 }, kind) === null) return null;
+  if (peer.command({ ...bench.at, listen: 0, target: 0 }, kind) === null) return null;
   const [scenario, ...given] = row.load;
   const generator = startLoad(bench.load, [
     scenario, `seconds=${seconds}`, ...given, ...load, ...(row.tls ? ['tls=1'] : []), ...(peer.raw ? ['raw=1'] : []),
-    ...(instances ? [] : [`cpu=${bench.processors[1]}`]), ...(kind.web ? ['path=/file.bin', `file=${at.web}/file.bin`] : []),
+    ...(instances ? [] : [`cpu=${bench.processors[1]}`]), ...(kind.web ? ['path=/file.bin', `file=${bench.at.web}/file.bin`] : []),
   ]);
   const proxies = [];
   try {
-    at.target = await generator.target;
+    const target = await generator.target;
+    const at = { ...bench.at, target, listen: await freePort() }; // not before: the target might get that port
     for (let i = 0; i < (instances ?? 1); ++i) {
       proxies.push(startProxy(peer.command(at, kind), bench.processors[i % 2], bench.prefix));
       await untilListening(proxies[i], at.listen, i + 1);
