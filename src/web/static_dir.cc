@@ -93,6 +93,7 @@ Reply file_reply(const Asked& asked, OpenFile file, std::string_view type, bool 
   if (!reply.keep_alive) head.add("Connection", "close");
   if (reply.status != 304) {
     head.add("Content-Type", type)
+        .add("X-Content-Type-Options", "nosniff")
         .add("Content-Length", range.length)
         .add("Accept-Ranges", "bytes");
     if (gzip) head.add("Content-Encoding", "gzip");

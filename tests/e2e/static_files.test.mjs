@@ -84,8 +84,9 @@ test('names with escapes are found, bad escapes are not', async (t) => {
   }
 });
 
-test('every answer says no-cache, with ETag and Last-Modified', async (t) => {
+test('every answer says no-cache and nosniff, with ETag and Last-Modified', async (t) => {
   const { headers } = await get(t, port, '/data.bin');
+  assert.equal(headers['x-content-type-options'], 'nosniff');
   assert.equal(headers['cache-control'], 'no-cache');
   assert.equal(headers['last-modified'], 'Tue, 14 Nov 2023 22:13:20 GMT');
   assert.match(headers.etag, /^(W\/)?"[^"]+"$/);
