@@ -54,7 +54,7 @@ async function phases(daemon) {
   const from = daemon.log.length;
   daemon.child.kill('SIGQUIT');
   const table = () => {
-    const [, count, lines] = /SIGQUIT: \d+ sessions?, (\d+) connections?\n([^]*)/.exec(daemon.log.slice(from)) ?? [];
+    const [, count, lines] = /SIGQUIT: \d+ sessions?, (\d+) connections?\b.*\n([^]*)/.exec(daemon.log.slice(from)) ?? [];
     const found = [...(lines ?? '').matchAll(/ \[s\d+ \S+\] ([a-z-]+) age=.*\n/g)].map((match) => match[1]);
     return found.length === Number(count) && found;
   };
