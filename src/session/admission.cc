@@ -127,7 +127,8 @@ std::expected<Admission::Place, Denial> Admission::admit(Visit& visit, const std
   ++present_;
   ++admitted_;
   if (found != clients_.end()) ++found->second.sessions;
-  visit = {};
+  end(visit);
+  visit.admission_ = nullptr;
   on_admitted_();
   return place;
 }
