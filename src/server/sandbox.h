@@ -21,6 +21,9 @@ class Sandbox {
   /// where we are now.
   Sandbox(const config::Config& config, Prepare drop_privileges);
 
+  /// Whether there is going to be one: it is wanted, and this is no build with a sanitizer.
+  [[nodiscard]] bool is_on() const { return on_; }
+
   /// For each helper process, what to call in it before it serves.
   [[nodiscard]] Prepare for_look_ups() const;
   [[nodiscard]] Prepare for_logs() const;

@@ -106,7 +106,7 @@ Status Server::prepare_programs() {
     successor_starter_.emplace(std::move(options), startup_.spawner);
   }
   file_reader_.emplace(startup_.reread, startup_.spawner);
-  if (!startup_.config.sandbox) return {};
+  if (!startup_.sandbox->is_on()) return {};
   return startup_.spawner->start(startup_.sandbox->for_starter(program_ || successor_starter_));
 }
 
