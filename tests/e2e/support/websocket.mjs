@@ -40,10 +40,10 @@ export function closePayload(code, reason = '') {
 
 /**
  * Connects, by TLS when asked, and gives the socket. Neither side's half is closed by the other's end.
- * `socketPath` is a Unix socket in place of a port.
+ * `socketPath` is a Unix socket in place of a port; `localAddress` is whom we come as.
  */
-export async function connect(t, { port, host = '127.0.0.1', socketPath, secure = false, tlsOptions = {} }) {
-  const where = socketPath ? { path: socketPath } : { port, host };
+export async function connect(t, { port, host = '127.0.0.1', localAddress, socketPath, secure = false, tlsOptions = {} }) {
+  const where = socketPath ? { path: socketPath } : { port, host, localAddress };
   const socket = secure
     ? tls.connect({ ...where, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'], servername: 'localhost', ...tlsOptions })
     : net.connect({ ...where, allowHalfOpen: true, noDelay: true });
