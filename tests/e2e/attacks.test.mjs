@@ -84,6 +84,8 @@ for (const format of ['text', 'json']) {
     const client = await WebSocketClient.open(t, { port: proxy.port, headers: { 'User-Agent': '"\xff' } });
     await client.close(1000, '\x1b[2J\nforged\u2028 ‮');
     await client.closed();
+    client.socket.destroy();
+    await proxy.logged(/\bclosed\b/);
     await proxy.stop();
     for (const file of [log, access]) {
       const bytes = readFileSync(file, 'latin1');
