@@ -24,6 +24,7 @@ async function measureTwice(bench, row, name, load) {
 export async function compare(bench, row, say) {
   const peers = row.peers.filter((peer) => bench.wanted(peer.name)).map((peer) => ({ ...peer, figures: [], ratios: [] }));
   const result = { row, ours: [], details: {}, peers };
+  const without = (name) => peers.splice(peers.findIndex((peer) => peer.name === name), 1);
   const rounds = Math.min(bench.rounds, row.rounds ?? bench.rounds);
   for (let round = 0; round < rounds; ++round) {
     // There and back again: what changes slowly is as often to the good of one as of the other.
@@ -33,13 +34,15 @@ export async function compare(bench, row, say) {
     for (const name of order) {
       const figures = await measureTwice(bench, row, name, peers.find((peer) => peer.name === name)?.load ?? []);
       say(row, name, figures);
-      if (figures?.ok) {
+      if (figures === null) {
+        without(name); // it offers no such thing
+      } else if (figures.ok) {
         now[name] = figures[row.figure];
         result.details[name] = figures;
       } else if (name === 'wsproxy') {
-        return { ...result, failed: figures?.error ?? 'not offered' };
+        return { ...result, failed: figures.error };
       } else {
-        peers.find((peer) => peer.name === name).failed = figures?.error ?? 'not offered';
+        peers.find((peer) => peer.name === name).failed = figures.error;
       }
     }
     result.ours.push(now.wsproxy);
