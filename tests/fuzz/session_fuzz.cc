@@ -224,15 +224,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)quiet;
   fuzz::Input input(data, size);
   const unsigned choice = input.byte();
+  const unsigned more = input.byte();
   log::set_level((choice & 64) != 0 ? log::Level::Debug : log::Level::Info);
   World world({.any_host = (choice & 1) == 0,
                .small_ring = (choice & 2) != 0,
                .heartbeat = (choice & 4) == 0,
                .ssl_only = (choice & 56) == 56,
                .max_control_frames = kMostControls,
+               .limited_time = (more & 2) != 0,
                .client_keeps_rest = (choice & 8) != 0,
                .target_keeps_rest = (choice & 16) != 0});
-  const bool taps_open = (input.byte() & 1) == 0;
+  const bool taps_open = (more & 1) == 0;
   Script script(world, input);
   script.run();
   check(world, script.happened);

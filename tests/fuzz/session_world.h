@@ -52,6 +52,7 @@ class World {
     bool heartbeat = true;
     bool ssl_only = false;
     int max_control_frames = 100;
+    bool limited_time = false;
     bool client_keeps_rest = false;  ///< both as TLS does it
     bool target_keeps_rest = false;
   };
@@ -63,6 +64,11 @@ class World {
     settings->names =
         *access::HostNames::make({options.any_host ? "*" : "desk.example"}, {"machine"});
     settings->config.heartbeat = std::chrono::seconds(options.heartbeat ? 30 : 0);
+    if (options.limited_time) {
+      settings->config.session_idle_timeout = std::chrono::seconds(20);
+      settings->config.session_max_duration = kMostTime;
+      limited_time_ = true;
+    }
     settings->config.max_control_frames = options.max_control_frames;
     settings->config.ssl_only = options.ssl_only;
     settings->config.server_name = {"desk.example"};
@@ -119,6 +125,9 @@ class World {
       CHECK(spins_ < 20);
       unmoved = still && !asked && !due ? unmoved + 1 : 0;
     }
+    if (!session || session->phase() != session::Phase::Relay) return;
+    if (!relays_since_) relays_since_ = clock_.now();
+    CHECK(!limited_time_ || clock_.now() - *relays_since_ < kMostTime);
   }
 
   void pass(Duration time) {
@@ -175,6 +184,7 @@ class World {
  private:
   static constexpr std::size_t kBlock = std::size_t{64} * 1024;
   static constexpr std::size_t kReadAtOnce = std::size_t{16} * 1024;  // a ring is never smaller
+  static constexpr auto kMostTime = std::chrono::seconds(40);
   // handshake, reply, look-up and dial, a heartbeat and a half and its verdict, drain, linger
   static constexpr auto kLongest = std::chrono::seconds(10 + 30 + 16 + 90 + 5 + 5 + 1 + 10);
 
@@ -226,6 +236,8 @@ class World {
   std::optional<session::LogLimits> log_limits_;
   session::AccessLog access_log_{std::make_unique<CheckingOutput>(),
                                  session::AccessLog::Format::Combined};
+  std::optional<SteadyTime> relays_since_;
+  bool limited_time_ = false;
   int closed_ = 0;
   int spins_ = 0;
 };
