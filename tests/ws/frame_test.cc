@@ -93,6 +93,13 @@ TEST(FrameHeader, ReadsEveryFormOfLength) {
   }
 }
 
+TEST(FrameHeader, RefusesATopBitAsSoonAsItsByteIsThere) {
+  FrameHeader header;
+  EXPECT_EQ(parse_frame_header(bytes({0x82, 0xff}), header), Parse::NeedMore);
+  EXPECT_EQ(parse_frame_header(bytes({0x82, 0xff, 0x80}), header), Parse::Bad);
+  EXPECT_EQ(parse_frame_header(bytes({0x82, 0xff, 0x7f}), header), Parse::NeedMore);
+}
+
 TEST(FrameHeader, RefusesALengthNotInItsShortestForm) {
   for (const std::uint64_t length : {0U, 1U, 125U}) {
     EXPECT_EQ(why_bad(header_of(length, 2)), "length not minimal") << length;
