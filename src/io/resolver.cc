@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 
@@ -20,6 +21,7 @@ namespace wsproxy::io {
 namespace {
 
 constexpr std::size_t kMaxAtOnce = 32;
+constexpr auto kRestartPause = std::chrono::seconds(1);
 
 std::string describe_gai(int error) {
   // glibc says "Name or service not known" and "No address associated with hostname"
@@ -84,7 +86,8 @@ Resolver::Resolver(EventLoop& loop, std::function<Status()> prepare,
         const Status prepared = prepare ? prepare() : Status();
         if (prepared) run_resolver_helper(order.fds.at(0).get());
         log::error("look-up helper: %s", prepared.error().message().c_str());
-      })) {
+      })),
+      restart_(loop.timers(), [this] { start_again(); }) {
   start_helper();
 }
 
@@ -126,12 +129,23 @@ void Resolver::stop_helper() {
   sent_ = 0;
 }
 
-// What was under way is asked again: the fault is the helper's, not the name's.
+// What was under way is asked again: the fault is the helper's, not the name's. One that cannot live must not
+// keep us busy with starting it, though: look-ups wait for the next, or time out.
 void Resolver::restart_helper() {
-  log::error("the look-up helper ended; starting another");
   stop_helper();
-  start_helper();
   for (const auto& [id, lookup] : pending_) lookup->sent_ = false;
+  if (restarted_ && loop_.clock().now() - *restarted_ < kRestartPause) {
+    log::error("the look-up helper ended again; starting another in a second");
+    restart_.arm(kRestartPause);
+    return;
+  }
+  log::error("the look-up helper ended; starting another");
+  start_again();
+}
+
+void Resolver::start_again() {
+  restarted_ = loop_.clock().now();
+  start_helper();
   send_waiting();
 }
 
@@ -141,7 +155,7 @@ std::unique_ptr<Lookup> Resolver::lookup(std::string_view host, Duration limit,
   std::unique_ptr<Lookup> lookup(new Lookup(*this, id, host, std::move(wake)));
   pending_[id] = lookup.get();
   lookup->timeout_.arm(limit);
-  if (!socket_) start_helper();
+  if (!socket_ && !restart_.armed()) start_helper();
   send_waiting();
   return lookup;
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,7 +52,8 @@ class Lookup {
 
 /// Owns the helper: a process forked early, which forks a child for every look-up. So one slow name
 /// holds up no other, and a look-up that nobody waits for any more can be killed. It ends when our
-/// end of its SOCK_SEQPACKET pair closes, and is started again, by the spawner, should it die.
+/// end of its SOCK_SEQPACKET pair closes, and is started again, by the spawner, should it die: at once, but
+/// once a second if it goes on dying.
 class Resolver {
  public:
   /// Forks the helper: call before there are listeners, keys or sessions, and before a chroot, for
@@ -76,6 +78,7 @@ class Resolver {
   void start_helper();
   void stop_helper();
   void restart_helper();
+  void start_again();
   void send_waiting();
   void read_reply();
   void remove(Lookup& lookup);
@@ -86,6 +89,8 @@ class Resolver {
   UniqueFd socket_;
   std::unique_ptr<Watch> watch_;
   pid_t helper_ = -1;
+  std::optional<SteadyTime> restarted_;
+  Timer restart_;
   std::uint32_t next_id_ = 0;
   std::map<std::uint32_t, Lookup*> pending_;  // by age
   std::size_t sent_ = 0;                      // of those: with the helper now

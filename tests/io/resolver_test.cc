@@ -205,6 +205,22 @@ TEST(Resolver, AHelperThatDiesIsStartedAgainAndAskedAgain) {
   for (const auto& lookup : lookups) EXPECT_TRUE(lookup->take());
 }
 
+TEST(Resolver, AHelperThatCannotLiveIsStartedOnceASecond) {
+  const QuietLog quiet;
+  FakeClock clock;
+  EventLoop loop(clock);
+  Resolver resolver(loop, [] { return Status(fail(Errc::Io, "it cannot live")); });
+  turn_until(loop, [&] { return resolver.helper_pid() < 0; });
+  const auto lookup = resolver.lookup("localhost", seconds(60), [] {});
+  EXPECT_LT(resolver.helper_pid(), 0);
+  for (int second = 0; second < 3; ++second) {
+    clock.advance(seconds(1));
+    turn_until(loop, [&] { return resolver.helper_pid() > 0; });
+    turn_until(loop, [&] { return resolver.helper_pid() < 0; });
+  }
+  EXPECT_TRUE(lookup->pending());
+}
+
 TEST(Resolver, AHelperThatDiedWhileIdleIsNoLossForTheNextLookup) {
   const QuietLog quiet;
   const SystemClock clock;
