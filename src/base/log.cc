@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <new>
 #include <utility>
 
 #include "base/log_format.h"
@@ -92,8 +93,17 @@ void reopen() {
 void write(Level level, std::string_view text, std::span<const Field> fields) {
   if (!enabled(level)) return;
   const Record record{level, text.substr(0, kMaxText), std::chrono::system_clock::now(), fields};
-  for (Slot& slot : slots()) deliver(slot, record);
-  pass_on_troubles(record);
+  for (Slot& slot : slots()) {
+    try {
+      deliver(slot, record);
+    } catch (const std::bad_alloc&) {
+      ++slot.lost;
+    }
+  }
+  try {
+    pass_on_troubles(record);
+  } catch (const std::bad_alloc&) {  // the next record will
+  }
 }
 
 #define WSPROXY_LOG_FUNCTION(name, level)           \

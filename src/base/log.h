@@ -86,8 +86,8 @@ void reopen();
 /// Writes one record, now, to every sink; `text` is cut at kMaxText bytes. As text, control bytes and bytes
 /// that are not ASCII come out as \xHH, so a client cannot forge a line or reach a terminal.
 ///
-/// Never blocks: what a sink cannot take is dropped and counted, and the next record that gets through is
-/// preceded by how many were lost.
+/// Never blocks: what a sink cannot take, or there is no memory for, is dropped and counted, and the next
+/// record that gets through is preceded by how many were lost.
 void write(Level level, std::string_view text, std::span<const Field> fields = {});
 
 [[gnu::format(printf, 1, 2)]] void error(const char* format, ...);

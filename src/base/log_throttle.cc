@@ -1,5 +1,6 @@
 #include "base/log_throttle.h"
 
+#include <new>
 #include <utility>
 
 namespace wsproxy::log {
@@ -26,8 +27,11 @@ void Throttle::say_left_out() {
   const std::uint64_t count = std::exchange(left_out_, 0);
   if (count == 0) return;
   const auto seconds = std::chrono::round<std::chrono::seconds>(clock_.now() - began_).count();
-  write(level_, what_ + " (" + std::to_string(count) + " more like this in the last " +
-                    std::to_string(seconds) + " s)");
+  try {
+    write(level_, what_ + " (" + std::to_string(count) + " more like this in the last " +
+                      std::to_string(seconds) + " s)");
+  } catch (const std::bad_alloc&) {  // who runs out of memory comes by here
+  }
 }
 
 }  // namespace wsproxy::log

@@ -14,7 +14,9 @@ namespace wsproxy {
 class BufferPool {
  public:
   explicit BufferPool(std::size_t block_bytes, std::size_t keep_blocks = 16)
-      : block_bytes_(block_bytes), keep_blocks_(keep_blocks) {}
+      : block_bytes_(block_bytes), keep_blocks_(keep_blocks) {
+    free_.reserve(keep_blocks_);  // giving back, as destructors do, must not need memory
+  }
 
   [[nodiscard]] std::size_t block_bytes() const { return block_bytes_; }
   std::unique_ptr<std::byte[]> take();

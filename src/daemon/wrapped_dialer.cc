@@ -22,7 +22,7 @@ class WrappedDial final : public io::Dial {
         starting_(starting),
         wake_(std::move(wake)),
         deadline_(loop.clock().now() + limits.connect),
-        again_(loop.timers(), [this] { begin(false); }) {
+        again_(loop.timers(), [this] { survive([this] { begin(false); }); }) {
     begin(false);
   }
 
@@ -36,13 +36,21 @@ class WrappedDial final : public io::Dial {
     v6_ = v6;
     io::DialLimits limits = limits_;
     limits.connect = std::max<Duration>(deadline_ - loop_.clock().now(), kTryAgain);
-    attempt_ = inner_.dial(to, limits, [this] { attempt_done(); });
+    attempt_ = inner_.dial(to, limits, [this] { survive([this] { attempt_done(); }); });
+  }
+
+  template <typename Call>
+  void survive(Call call) {
+    try {
+      call();
+    } catch (const std::bad_alloc&) {
+      if (pending()) finish(fail(Errc::Unreachable, "out of memory"));
+    }
   }
 
   void attempt_done() {
     auto stream = attempt_->take();
-    // it is calling us
-    loop_.defer([dead = std::move(attempt_)] {});
+    done_ = std::move(attempt_);  // it is calling us
     if (stream) return finish(std::move(stream));
     if (!v6_) {
       error_ = stream.error();  // the address that people know
@@ -62,6 +70,7 @@ class WrappedDial final : public io::Dial {
   io::Dialer& inner_;
   io::Endpoint target_;
   io::DialLimits limits_;
+  std::unique_ptr<io::Dial> done_;  // the last attempt, when it is over
   std::function<bool()> starting_;
   std::move_only_function<void()> wake_;
   SteadyTime deadline_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -41,16 +42,12 @@ class SocketDial final : public Dial {
         port_(target.port),
         limits_(limits),
         wake_(std::move(wake)),
-        next_(loop.timers(), [this] { try_next(); }),
+        next_(loop.timers(), [this] { survive([this] { try_next(); }); }),
         limit_(loop.timers(), [this] { out_of_time(); }) {}
 
   void start_lookup(Resolver& resolver, const std::string& host) {
-    lookup_ = resolver.lookup(host, limits_.lookup, [this] {
-      auto addresses = lookup_->take();
-      if (!addresses) return finish(std::unexpected(addresses.error()));
-      start(interleave_families(*addresses));
-      try_next();
-    });
+    lookup_ = resolver.lookup(host, limits_.lookup,
+                              [this] { survive([this] { looked_up(lookup_->take()); }); });
   }
 
   void start(std::vector<SocketAddress> addresses) {
@@ -76,14 +73,42 @@ class SocketDial final : public Dial {
   struct Attempt {
     Attempt(SocketDial& dial, UniqueFd socket)
         : fd(std::move(socket)),
-          watch(dial.loop_, fd.get(), [&dial, this](Ready) { dial.attempt_ready(*this); }),
-          timeout(dial.loop_.timers(), [&dial, this] { dial.attempt_failed(*this, ETIMEDOUT); }) {
+          watch(
+              dial.loop_, fd.get(),
+              [&dial, this](Ready) { dial.survive([&dial, this] { dial.attempt_ready(*this); }); }),
+          timeout(dial.loop_.timers(), [&dial, this] {
+            dial.survive([&dial, this] { dial.attempt_failed(*this, ETIMEDOUT); });
+          }) {
       watch.set({.write = true});
+    }
+    // It may be calling us right now: it stays where it is until the dial dies.
+    void end() {
+      over = true;
+      watch.set({});
+      timeout.cancel();
+      fd.reset();
     }
     UniqueFd fd;
     Watch watch;
     Timer timeout;
+    bool over = false;
   };
+
+  // An allocation that fails is an attempt that fails.
+  template <typename Call>
+  void survive(Call call) {
+    try {
+      call();
+    } catch (const std::bad_alloc&) {
+      if (pending_) finish(fail(Errc::Unreachable, "out of memory"));
+    }
+  }
+
+  void looked_up(Result<std::vector<SocketAddress>> addresses) {
+    if (!addresses) return finish(std::unexpected(std::move(addresses.error())));
+    start(interleave_families(*addresses));
+    try_next();
+  }
 
   void try_next() {
     while (pending_ && !addresses_.empty()) {
@@ -128,17 +153,8 @@ class SocketDial final : public Dial {
 
   void attempt_failed(Attempt& attempt, int error) {
     note(error);
-    const auto found = std::ranges::find(attempts_, &attempt, &std::unique_ptr<Attempt>::get);
-    bury(std::move(*found));
-    attempts_.erase(found);
+    attempt.end();
     try_next();
-  }
-
-  // An attempt may be calling us right now: it dies at the end of the turn.
-  void bury(std::unique_ptr<Attempt> attempt) {
-    attempt->watch.set({});
-    attempt->timeout.cancel();
-    loop_.defer([dead = std::move(attempt)] {});
   }
 
   void note(int error) {
@@ -146,7 +162,8 @@ class SocketDial final : public Dial {
   }
 
   void give_up_if_none_left() {
-    if (!pending_ || !attempts_.empty() || !addresses_.empty()) return;
+    if (!pending_ || !addresses_.empty()) return;
+    if (!std::ranges::all_of(attempts_, [](const auto& attempt) { return attempt->over; })) return;
     finish(fail(code_of(error_), describe_errno(error_)));
   }
 
@@ -161,7 +178,7 @@ class SocketDial final : public Dial {
     pending_ = false;
     next_.cancel();
     limit_.cancel();
-    for (auto& attempt : std::exchange(attempts_, {})) bury(std::move(attempt));
+    for (const auto& attempt : attempts_) attempt->end();
     wake_();
   }
 

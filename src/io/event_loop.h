@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/log_throttle.h"
 #include "base/unique_fd.h"
 #include "io/timer_queue.h"
 #include "io/watch.h"
@@ -17,6 +18,9 @@ namespace wsproxy::io {
 
 /// Single-threaded. A turn: wait, call the watches that are ready, the timers that are due, and
 /// then what was deferred. Nothing that is called may block.
+///
+/// std::bad_alloc is the only exception there is. Who owns something ends it then; what nobody has caught
+/// ends here, and the next callback is called.
 class EventLoop {
  public:
   explicit EventLoop(const Clock& clock);
@@ -39,7 +43,12 @@ class EventLoop {
 
  private:
   friend class Watch;
-  void update(Watch& watch, Interest interest);
+  friend class Deferred;
+  void update(Watch& watch);
+  void watch_again();
+  void run_deferred();
+  template <typename Call>
+  void survive(Call call);
   void forget(const Watch& watch);
   void dispatch(std::size_t count);
 
@@ -50,7 +59,30 @@ class EventLoop {
   std::size_t current_ = 0;   // of the turn's events: which is being dispatched
   std::size_t received_ = 0;  // of the turn's events: how many there are
   std::vector<std::move_only_function<void()>> deferred_;
+  Linked to_run_;     // what is Deferred
+  Linked unwatched_;  // watches that epoll had no room for
+  Timer watch_again_;
+  bool shortage_said_ = false;  // of unwatched_
+  log::Throttle undone_;
   bool stopped_ = false;
+};
+
+/// Work for the end of a turn, like EventLoop::defer, that is known beforehand: putting it off needs no
+/// memory. Its destructor cancels; the work may destroy it.
+class Deferred : private Linked {
+ public:
+  Deferred(EventLoop& loop, std::move_only_function<void()> work)
+      : loop_(loop), work_(std::move(work)) {}
+
+  /// Once too often is once.
+  void run_soon() {
+    if (!is_linked()) append_to(loop_.to_run_);
+  }
+
+ private:
+  friend class EventLoop;
+  EventLoop& loop_;
+  std::move_only_function<void()> work_;
 };
 
 }  // namespace wsproxy::io

@@ -18,6 +18,9 @@ namespace {
 constexpr int kAcceptsPerTurn = 32;  // then the others have their turn
 constexpr auto kRetryAfter = std::chrono::milliseconds(100);
 
+// Where connections come and go at the limit it is met again and again.
+constexpr log::Throttle::Limit kShortageLimit = {1, std::chrono::seconds(10)};
+
 bool is_exhausted(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
@@ -121,7 +124,8 @@ Listener::Listener(EventLoop& loop, UniqueFd socket, OnAccept on_accept, SocketF
       file_(std::move(file)),
       watch_(std::make_unique<Watch>(loop, socket_.get(), [this](Ready) { accept_some(); })),
       retry_(loop.timers(), [this] { start(); }),
-      on_accept_(std::move(on_accept)) {}
+      on_accept_(std::move(on_accept)),
+      shortages_(loop.clock(), "times accepting had to pause", kShortageLimit, log::Level::Error) {}
 
 void Listener::start() { watch_->set({.read = true}); }
 
@@ -147,7 +151,7 @@ void Listener::accept_some() {
     }
     if (is_exhausted(errno)) {
       const std::string why = describe_errno(errno);
-      if (!std::exchange(exhausted_, true)) {
+      if (!std::exchange(exhausted_, true) && shortages_.allow()) {
         log::error("cannot accept connections: %s; trying again every 100 ms", why.c_str());
       }
       watch_->set({});

@@ -8,6 +8,7 @@
 
 #include "base/endpoint.h"
 #include "base/error.h"
+#include "base/log_throttle.h"
 #include "base/unique_fd.h"
 #include "io/event_loop.h"
 #include "io/socket_file.h"
@@ -42,7 +43,8 @@ class Listener {
   std::unique_ptr<Watch> watch_;
   Timer retry_;
   OnAccept on_accept_;
-  bool exhausted_ = false;  // was said already, and nothing was accepted since
+  bool exhausted_ = false;  // and nothing was accepted since
+  log::Throttle shortages_;
 };
 
 /// Whether other processes of the same user may listen on the same port at the same time; the kernel then

@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace wsproxy::io {
+namespace {
+
+constexpr std::size_t kFewTimers = 16;
+
+}  // namespace
 
 std::optional<Duration> TimerQueue::next_in() const {
   if (heap_.empty()) return std::nullopt;
@@ -23,6 +28,11 @@ void TimerQueue::run() {
 
 bool TimerQueue::before(const Timer& a, const Timer& b) {
   return a.due_ != b.due_ ? a.due_ < b.due_ : a.order_ < b.order_;
+}
+
+void TimerQueue::make_room() {
+  if (heap_.capacity() <= timers_) heap_.reserve(std::max(2 * timers_, kFewTimers));
+  ++timers_;
 }
 
 void TimerQueue::insert(Timer& timer) {

@@ -13,7 +13,7 @@ namespace wsproxy::io {
 
 class Timer;
 
-/// Arming and cancelling are O(log n). The owner calls run() when time has passed.
+/// Arming and cancelling are O(log n) and need no memory: that is taken when a timer is made. The owner calls run() when time has passed.
 class TimerQueue {
  public:
   explicit TimerQueue(const Clock& clock) : clock_(clock) {}
@@ -30,6 +30,7 @@ class TimerQueue {
 
  private:
   friend class Timer;
+  void make_room();
   void insert(Timer& timer);
   void remove(Timer& timer);
   void place(std::size_t index, Timer* timer);
@@ -40,6 +41,7 @@ class TimerQueue {
 
   const Clock& clock_;
   std::uint64_t armed_ = 0;  // how often a timer was armed: timers due at once run in that order
+  std::size_t timers_ = 0;   // that there are, armed or not
   std::vector<Timer*> heap_;
 };
 
@@ -47,8 +49,13 @@ class TimerQueue {
 class Timer {
  public:
   Timer(TimerQueue& queue, std::move_only_function<void()> callback)
-      : queue_(queue), callback_(std::move(callback)) {}
-  ~Timer() { cancel(); }
+      : queue_(queue), callback_(std::move(callback)) {
+    queue_.make_room();
+  }
+  ~Timer() {
+    cancel();
+    --queue_.timers_;
+  }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 

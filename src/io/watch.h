@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "io/linked.h"
+
 namespace wsproxy::io {
 
 class EventLoop;
@@ -31,7 +33,10 @@ struct Ready {
 ///
 /// Without any interest the descriptor leaves the loop, for epoll reports errors even to those who
 /// did not ask, again and again.
-class Watch {
+///
+/// Out of memory, or over the user's limit of watches, a descriptor cannot enter the loop: that is tried
+/// again until it can, while the deadlines of whoever owns it run on.
+class Watch : private Linked {
  public:
   using Callback = std::move_only_function<void(Ready)>;
 
@@ -49,6 +54,7 @@ class Watch {
   EventLoop& loop_;
   int fd_;
   Interest interest_;
+  std::uint32_t registered_ = 0;  // as epoll knows it
   Callback callback_;
 };
 

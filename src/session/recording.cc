@@ -240,7 +240,10 @@ Recording::Recording(Recorder& recorder, std::uint32_t id, std::string tag,
       began_(recorder.loop_.clock().now()) {}
 
 Recording::~Recording() {
-  recorder_.send(*this, RecordKind::End, {});
+  try {
+    recorder_.send(*this, RecordKind::End, {});
+  } catch (const std::bad_alloc&) {  // its file ends with the writer
+  }
   recorder_.recordings_.erase(id_);
 }
 

@@ -1,5 +1,6 @@
 #include "session/session.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <utility>
@@ -17,6 +18,8 @@ namespace wsproxy::session {
 using io::IoResult;
 
 namespace {
+
+constexpr auto kTimeToBeTold = std::chrono::seconds(2);
 
 http::HeadLimits head_limits(const config::Config& config) {
   http::HeadLimits limits;
@@ -39,17 +42,25 @@ Session::Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::stri
       visit_(std::move(visit)),
       client_watch_(machinery.loop, client_->fd(),
                     [this](io::Ready ready) { client_event(ready); }),
-      deadline_(machinery.loop.timers(), [this] { out_of_time(); }),
+      end_of_turn_(machinery.loop, [this] { end_of_turn(); }),
+      deadline_(machinery.loop.timers(), [this] { survive([this] { out_of_time(); }); }),
       resume_(machinery.loop.timers(), [this] {
         client_ready_ = true;
         advance();
       }) {
   arm_for(Phase::Sniff);
+  // their places are few: who does not ask soon is not told
+  if (visit_.denial())
+    deadline_.arm(std::min<Duration>(kTimeToBeTold, settings_->config.handshake_timeout));
 }
 
 Session::~Session() = default;
 
 void Session::advance() {
+  survive([this] { go_on(); });
+}
+
+void Session::go_on() {
   Step step = Step::Next;
   while (step == Step::Next) {
     switch (phase_) {
@@ -177,10 +188,10 @@ Step Session::authorize() {
 
 Step Session::upgrade() {
   const Opening& opening = *opening_;
-  log_.open(settings_->target.to_string(), opening.head().path, secure_);
-  begin_access(101);
   relay_ = std::make_unique<Relay>(*client_, opening.upgrade.payload, machinery_.pool,
                                    machinery_.scratch);
+  log_.open(settings_->target.to_string(), opening.head().path, secure_);
+  begin_access(101);
   relay_->limit_control_frames(machinery_.loop.clock(),
                                static_cast<unsigned>(settings_->config.max_control_frames));
   relay_->send_first(ws::upgrade_response(opening.upgrade, std::time(nullptr)));
@@ -299,7 +310,8 @@ Step Session::give_up_dialling() {
 
 // The dial may be calling us right now, so it dies at the end of the turn.
 void Session::drop_dial() {
-  machinery_.loop.defer([dial = std::move(dial_)] {});
+  done_dial_ = std::move(dial_);
+  end_of_turn_.run_soon();
 }
 
 Step Session::end(std::string_view why) {
@@ -312,7 +324,9 @@ Step Session::end(std::string_view why) {
 
 void Session::client_event(io::Ready ready) {
   client_ready_ = ready.read || ready.hang_up;
-  if (ready.hang_up && relay_ && !client_watch_.interest().read) relay_->client_hung_up();
+  if (ready.hang_up && relay_ && !client_watch_.interest().read) {
+    survive([this] { relay_->client_hung_up(); });
+  }
   advance();
 }
 

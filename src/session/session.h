@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
+#include <string_view>
 
 #include "io/dial.h"
 #include "io/event_loop.h"
@@ -86,6 +88,17 @@ class Session {
   Step enter(Phase next);
   Step reply_with(web::Reply reply);
   Step refuse(const Refusal& refusal);
+  void go_on();
+  template <typename Call>
+  void survive(Call call) {  // an allocation that fails ends this session, and no other
+    try {
+      call();
+    } catch (const std::bad_alloc&) {
+      out_of_memory();
+    }
+  }
+  void out_of_memory();
+  void end_of_turn();
   Step give_up_dialling();
   void say_goodbye(CloseReason reason);
   void drop_dial();
@@ -115,18 +128,20 @@ class Session {
   DrainMark stop_mark_;              // for who stops us, who asks more often
   Keepalive keepalive_;
   SessionLog log_;
-  std::string ending_;  // what the relay's own words leave out
+  std::string_view ending_;  // what the relay's own words leave out
   std::unique_ptr<io::Stream> client_;
   std::unique_ptr<Opening> opening_;
   Admission::Visit visit_;
   Admission::Place place_;
   std::unique_ptr<io::Dial> dial_;
+  std::unique_ptr<io::Dial> done_dial_;  // may be calling us right now
   std::unique_ptr<io::Stream> target_;
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Lifetime> lifetime_;  // null: no limit
   io::Watch client_watch_;
   std::unique_ptr<io::Watch> target_watch_;
+  io::Deferred end_of_turn_;
   io::Timer deadline_;
   io::Timer resume_;  // TLS holds bytes that no event announces: go on after the others' turn
 };

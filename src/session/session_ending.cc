@@ -1,5 +1,7 @@
 // How a session ends, other than by its own steps: its time is up, the daemon stops. The steps are in
 // session.cc.
+#include <cinttypes>
+#include <new>
 #include <utility>
 
 #include "base/log.h"
@@ -97,8 +99,10 @@ bool Session::moved_since(DrainMark& mark) const {
 
 // From our side, with a Close frame.
 void Session::say_goodbye(CloseReason reason) {
-  relay_->close(reason, "");
-  if (phase_ == Phase::Connect) give_up_dialling();
+  survive([&] {
+    relay_->close(reason, "");
+    if (phase_ == Phase::Connect) give_up_dialling();
+  });
   advance();
 }
 
@@ -126,16 +130,34 @@ void Session::cut() {
 
 // --- the end ---
 
+void Session::out_of_memory() {
+  ending_ = "out of memory";
+  if (!log_.is_open() && log_.may_log(&LogLimits::broken_off)) {
+    log::warning("[s%" PRIu64 "] out of memory", log_.id());  // its tag would need some
+  }
+  finish();
+}
+
 void Session::finish() {
   if (phase_ == Phase::Closed) return;
-  conclude();
+  try {
+    conclude();
+  } catch (const std::bad_alloc&) {  // it ends without its lines
+  }
   phase_ = Phase::Closed;
   deadline_.cancel();
   resume_.cancel();
   client_watch_.set({});
   if (target_watch_) target_watch_->set({});
-  // moved out: it destroys this session, and would destroy itself while it runs
-  machinery_.loop.defer([closed = std::move(on_closed_)]() mutable { closed(); });
+  end_of_turn_.run_soon();
+}
+
+// Nothing of ours is on the stack.
+void Session::end_of_turn() {
+  done_dial_.reset();
+  if (phase_ != Phase::Closed) return;
+  auto closed = std::move(on_closed_);  // it destroys this session, and would destroy itself
+  closed();
 }
 
 // The request or session that was under way is over: it has its lines, once.

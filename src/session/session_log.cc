@@ -32,7 +32,7 @@ void SessionLog::open(const std::string& target, std::string_view path, bool sec
   open_ = true;
 }
 
-void SessionLog::close(const std::string& target, const Relay& relay, const std::string& more) {
+void SessionLog::close(const std::string& target, const Relay& relay, std::string_view more) {
   if (!std::exchange(open_, false)) return;
   std::string reason(relay.ending());
   if (!reason.empty() && !more.empty()) reason += "; ";

@@ -37,7 +37,7 @@ class SessionLog {
   [[nodiscard]] bool is_open() const { return open_; }
 
   /// The closing line; `more` is what the relay's own words leave out.
-  void close(const std::string& target, const Relay& relay, const std::string& more);
+  void close(const std::string& target, const Relay& relay, std::string_view more);
 
   /// A request is being answered: its entry begins. `user` may be empty.
   void begin_access(const http::RequestHead& head, int status, std::string user);

@@ -4,7 +4,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "base/check.h"
+#include <new>
+
 #include "base/endpoint.h"
 #include "base/hex.h"
 #include "tls/openssl.h"
@@ -15,10 +16,18 @@ namespace {
 
 int note_target_refusal(int ok, X509_STORE_CTX* store) {
   if (ok != 1) {
-    note_refusal(ssl_of(store),
-                 refusal(X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_current_cert(store)));
+    note_refusal(ssl_of(store), [store] {
+      return refusal(X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_current_cert(store));
+    });
   }
   return ok;
+}
+
+// Of OpenSSL's setters, which fail for nothing else.
+void need_memory(int done) {
+  if (done == 1) return;
+  ERR_clear_error();
+  throw std::bad_alloc();
 }
 
 }  // namespace
@@ -36,9 +45,11 @@ struct PinCheck {
       X509_STORE_CTX_set_error(store, X509_V_OK);
       return 1;
     }
-    std::string hex;
-    for (const unsigned char byte : digest) append_hex(hex, byte);
-    note_refusal(ssl_of(store), "certificate is not the pinned one; its sha256 is " + hex);
+    note_refusal(ssl_of(store), [&digest] {
+      std::string hex;
+      for (const unsigned char byte : digest) append_hex(hex, byte);
+      return "certificate is not the pinned one; its sha256 is " + hex;
+    });
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
   }
@@ -114,22 +125,22 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::load(const ClientOpt
 
 std::unique_ptr<TlsStream> ClientContext::connect(std::unique_ptr<io::Stream> inner,
                                                   std::string_view host) const {
-  SSL* ssl = SSL_new(context_.get());
-  auto stream = std::make_unique<TlsStream>(ssl, std::move(inner), TlsStream::Role::Client);
+  auto stream = TlsStream::make(context_.get(), std::move(inner), TlsStream::Role::Client);
+  SSL* ssl = stream->ssl();
   // "desk.example." and "desk.example" are one name; certificates and SNI have it without the dot
   std::string name(host.size() > 1 && host.ends_with('.') ? host.substr(0, host.size() - 1) : host);
   const bool numeric = SocketAddress::numeric(name, 0).has_value();
   if (!numeric) {  // RFC 6066 section 3: no addresses in SNI
-    CHECK(SSL_set_tlsext_host_name(ssl, name.c_str()) == 1);
+    need_memory(SSL_set_tlsext_host_name(ssl, name.c_str()));
   }
   if (checks_name_) {
     X509_VERIFY_PARAM* rules = SSL_get0_param(ssl);
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (numeric) {
       name.resize(std::min(name.find('%'), name.size()));  // a zone is of this machine only
-      CHECK(X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str()) == 1);
+      need_memory(X509_VERIFY_PARAM_set1_ip_asc(rules, name.c_str()));
     } else {
-      CHECK(X509_VERIFY_PARAM_set1_host(rules, name.c_str(), name.size()) == 1);
+      need_memory(X509_VERIFY_PARAM_set1_host(rules, name.c_str(), name.size()));
     }
   }
   return stream;

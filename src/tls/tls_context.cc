@@ -95,9 +95,11 @@ Status choose_ciphers(SSL_CTX* context, const ServerOptions& options,
 
 int note_client_refusal(int ok, X509_STORE_CTX* store) {
   if (ok != 1) {
-    const X509* certificate = X509_STORE_CTX_get_current_cert(store);
-    note_refusal(ssl_of(store), "client " + refusal(X509_STORE_CTX_get_error(store), certificate) +
-                                    " (" + subject_name(certificate) + ")");
+    note_refusal(ssl_of(store), [store] {
+      const X509* certificate = X509_STORE_CTX_get_current_cert(store);
+      return "client " + refusal(X509_STORE_CTX_get_error(store), certificate) + " (" +
+             subject_name(certificate) + ")";
+    });
   }
   return ok;
 }
@@ -224,9 +226,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const ServerOptions& 
   return result;
 }
 
-std::unique_ptr<TlsStream> TlsContext::accept(std::unique_ptr<io::Stream> inner) const {
-  return std::make_unique<TlsStream>(SSL_new(context_.get()), std::move(inner),
-                                     TlsStream::Role::Server);
+std::unique_ptr<TlsStream> TlsContext::accept(std::unique_ptr<io::Stream>&& inner) const {
+  return TlsStream::make(context_.get(), std::move(inner), TlsStream::Role::Server);
 }
 
 bool TlsContext::is_certified_for(const std::string& host) const {

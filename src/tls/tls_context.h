@@ -27,7 +27,7 @@ class TlsContext {
   static Result<std::shared_ptr<const TlsContext>> load(const ServerOptions& options);
 
   /// A server-side stream over `inner`; the handshake is still to be made.
-  [[nodiscard]] std::unique_ptr<TlsStream> accept(std::unique_ptr<io::Stream> inner) const;
+  [[nodiscard]] std::unique_ptr<TlsStream> accept(std::unique_ptr<io::Stream>&& inner) const;
 
   /// True if one of our certificates is for `host`, a name or a numeric address without brackets.
   [[nodiscard]] bool is_certified_for(const std::string& host) const;

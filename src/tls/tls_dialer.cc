@@ -1,6 +1,7 @@
 #include "tls/tls_dialer.h"
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -32,20 +33,28 @@ class TlsDial final : public io::Dial {
       limit_.arm(Duration::zero());
       return;
     }
-    inner_ = inner.dial(target_, limits, [this] { connected(); });
+    inner_ = inner.dial(target_, limits, [this] { survive([this] { connected(); }); });
   }
 
   [[nodiscard]] bool pending() const override { return pending_; }
   Result<std::unique_ptr<io::Stream>> take() override { return std::move(result_); }
 
  private:
+  template <typename Call>
+  void survive(Call call) {
+    try {
+      call();
+    } catch (const std::bad_alloc&) {
+      if (pending_) finish(fail(Errc::Tls, "out of memory"));
+    }
+  }
+
   void connected() {
     auto stream = inner_->take();
-    loop_.defer([done = std::move(inner_)] {});  // it is calling us
     if (!stream) return finish(std::move(stream));
     stream_ = context_->connect(std::move(*stream), target_.host);
-    watch_ =
-        std::make_unique<io::Watch>(loop_, stream_->fd(), [this](io::Ready) { shake_hands(); });
+    watch_ = std::make_unique<io::Watch>(loop_, stream_->fd(),
+                                         [this](io::Ready) { survive([this] { shake_hands(); }); });
     limit_.arm(std::max(due_ - loop_.clock().now(), kLeastTime));
     shake_hands();
   }
@@ -70,10 +79,7 @@ class TlsDial final : public io::Dial {
     result_ = std::move(result);
     pending_ = false;
     limit_.cancel();
-    if (watch_) {
-      watch_->set({});
-      loop_.defer([done = std::move(watch_)] {});  // it may be calling us
-    }
+    if (watch_) watch_->set({});  // it may be calling us, as inner_ may: both stay until we go
     wake_();
   }
 

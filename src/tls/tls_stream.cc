@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 
 #include "base/check.h"
 #include "tls/openssl.h"
@@ -47,7 +48,12 @@ struct BioCallbacks {
       return 0;
     }
     const Bytes bytes(reinterpret_cast<const std::byte*>(data), size);
-    stream.out_.insert(stream.out_.end(), bytes.begin(), bytes.end());
+    try {  // OpenSSL, which calls, knows no exceptions
+      stream.out_.insert(stream.out_.end(), bytes.begin(), bytes.end());
+    } catch (const std::bad_alloc&) {
+      stream.failure_ = IoResult::failed(ENOMEM);
+      return 0;
+    }
     *written = size;
     return 1;
   }
@@ -106,17 +112,26 @@ struct BioCallbacks {
 
 void TlsStream::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
-TlsStream::TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner, Role role)
+std::unique_ptr<TlsStream> TlsStream::make(SSL_CTX* context, std::unique_ptr<io::Stream>&& inner,
+                                           Role role) {
+  Ssl ssl(SSL_new(context));
+  BIO* bio = ssl ? BIO_new(BioCallbacks::method()) : nullptr;
+  if (bio == nullptr) {
+    ERR_clear_error();
+    throw std::bad_alloc();
+  }
+  SSL_set_bio(ssl.get(), bio, bio);
+  return std::make_unique<TlsStream>(std::move(ssl), std::move(inner), role);
+}
+
+TlsStream::TlsStream(Ssl ssl, std::unique_ptr<io::Stream> inner, Role role)
     : inner_(std::move(inner)),
       handshake_budget_(role == Role::Server ? kMaxHello : kMaxHandshake),
       role_(role),
-      ssl_(ssl) {
-  CHECK(ssl_);
-  BIO* bio = BIO_new(BioCallbacks::method());
-  CHECK(bio != nullptr);
+      ssl_(std::move(ssl)) {
+  BIO* bio = SSL_get_rbio(ssl_.get());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
-  SSL_set_bio(ssl_.get(), bio, bio);
   if (role_ == Role::Server) {
     SSL_set_accept_state(ssl_.get());
   } else {
@@ -162,7 +177,7 @@ void TlsStream::note_handshake_failure(const IoResult& result, unsigned long err
   }
 }
 
-void note_refusal(SSL* ssl, std::string why) {
+void set_refusal(SSL* ssl, std::string why) {
   static_cast<TlsStream*>(SSL_get_app_data(ssl))->refusal_ = std::move(why);
 }
 

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "io/stream.h"
 
 struct ssl_st;
+
+struct ssl_ctx_st;
 
 namespace wsproxy::tls {
 
@@ -20,9 +23,20 @@ class TlsStream final : public io::Stream {
  public:
   enum class Role : unsigned char { Server, Client };
 
-  /// Takes over `ssl`, fresh from SSL_new.
-  TlsStream(ssl_st* ssl, std::unique_ptr<io::Stream> inner, Role role);
+  struct Free {
+    void operator()(ssl_st* ssl) const;
+  };
+  using Ssl = std::unique_ptr<ssl_st, Free>;
+
+  /// Over `inner`, which is taken only if all is well. Out of memory: std::bad_alloc, as from new.
+  static std::unique_ptr<TlsStream> make(ssl_ctx_st* context, std::unique_ptr<io::Stream>&& inner,
+                                         Role role);
+  /// For make(): `ssl` has its BIO.
+  TlsStream(Ssl ssl, std::unique_ptr<io::Stream> inner, Role role);
   ~TlsStream() override;
+
+  /// For those who have more to set before the handshake.
+  [[nodiscard]] ssl_st* ssl() const { return ssl_.get(); }
 
   /// Goes on with the handshake. Ok: done. Again: wait for interest({}). Failed: see
   /// handshake_failure().
@@ -48,10 +62,7 @@ class TlsStream final : public io::Stream {
 
  private:
   friend struct BioCallbacks;
-  friend void note_refusal(ssl_st* ssl, std::string why);
-  struct Free {
-    void operator()(ssl_st* ssl) const;
-  };
+  friend void set_refusal(ssl_st* ssl, std::string why);
 
   void note_message(int sent, int type);
   io::IoResult result_of(int returned);
@@ -73,12 +84,21 @@ class TlsStream final : public io::Stream {
   bool read_was_full_ = false;  // the last read filled its buffer: there may be more inside
   bool end_seen_ = false;       // the last read met an end behind its bytes: the next one gives it
   bool handshaking_ = true;
-  bool hello_seen_ = false;            // the peer's first handshake message was received whole
-  std::unique_ptr<ssl_st, Free> ssl_;  // last: freed first, while the BIO's buffers are alive
+  bool hello_seen_ = false;  // the peer's first handshake message was received whole
+  Ssl ssl_;                  // last: freed first, while the BIO's buffers are alive
 };
 
+void set_refusal(ssl_st* ssl, std::string why);
+
 /// For callbacks that check certificates: why the peer's is refused, for handshake_failure(). `ssl` is
-/// that of a TlsStream.
-void note_refusal(ssl_st* ssl, std::string why);
+/// that of a TlsStream. Without memory for the words there are none: OpenSSL, which calls, knows no
+/// exceptions.
+template <typename Words>
+void note_refusal(ssl_st* ssl, Words words) {
+  try {
+    set_refusal(ssl, words());
+  } catch (const std::bad_alloc&) {
+  }
+}
 
 }  // namespace wsproxy::tls

@@ -8,9 +8,11 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <string>
 
 #include "support/fake_clock.h"
+#include "support/log_capture.h"
 
 namespace wsproxy::io {
 namespace {
@@ -111,6 +113,55 @@ TEST(EventLoop, RemembersTheInterest) {
   EXPECT_EQ(watch.interest(), Interest{});
   watch.set({.read = true, .hang_up = true});
   EXPECT_EQ(watch.interest(), (Interest{.read = true, .hang_up = true}));
+}
+
+TEST(EventLoop, OneThatRunsOutOfMemoryLeavesTheOthersAlone) {
+  const test::LogCapture log;
+  const FakeClock clock;
+  EventLoop loop(clock);
+  const Pair first;
+  const Pair second;
+  int called = 0;
+  Watch a(loop, first.near.get(), [&](Ready) { throw std::bad_alloc(); });
+  Watch b(loop, second.near.get(), [&](Ready) { ++called; });
+  a.set({.read = true});
+  b.set({.read = true});
+  first.far_sends("x");
+  second.far_sends("x");
+  Timer timer(loop.timers(), [] { throw std::bad_alloc(); });
+  timer.arm(Duration::zero());
+  Timer other(loop.timers(), [&] { ++called; });
+  other.arm(Duration::zero());
+  loop.defer([] { throw std::bad_alloc(); });
+  loop.defer([&] { ++called; });
+  loop.turn(Duration::zero());
+  b.set({});
+  loop.turn(Duration::zero());
+  EXPECT_EQ(called, 3);
+  EXPECT_NE(log.take().find("out of memory"), std::string::npos);
+}
+
+TEST(EventLoop, WhatIsDeferredRunsOnceAndMayDestroyItself) {
+  const FakeClock clock;
+  EventLoop loop(clock);
+  int calls = 0;
+  std::unique_ptr<Deferred> suicide;
+  suicide = std::make_unique<Deferred>(loop, [&] {
+    ++calls;
+    suicide.reset();
+  });
+  Deferred again(loop, [&] { ++calls; });
+  suicide->run_soon();
+  suicide->run_soon();
+  again.run_soon();
+  {
+    Deferred dies(loop, [&] { ADD_FAILURE() << "it is gone"; });
+    dies.run_soon();
+  }
+  EXPECT_EQ(calls, 0);
+  loop.turn(std::chrono::hours(1));  // does not wait
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(suicide, nullptr);
 }
 
 TEST(EventLoop, AWatchOfNoDescriptorIsNeverReady) {

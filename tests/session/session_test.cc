@@ -1038,6 +1038,15 @@ TEST_F(SessionTest, WhoIsOverALimitIsToldWhenToComeAgain) {
   EXPECT_TRUE(client_->write_shut) << "there is no second request";
 }
 
+TEST_F(SessionTest, WhoIsOverALimitAndDoesNotAskIsNotWaitedFor) {
+  const ConnectionLimits limits{.pending = {.start = 0, .percent = 100, .full = 1}};
+  begin(std::move(*admission_.arrive({}, limits)));
+  pass(milliseconds(1900));
+  EXPECT_NE(session_, nullptr);
+  pass(milliseconds(100));
+  EXPECT_EQ(session_, nullptr);
+}
+
 TEST_F(SessionTest, AClientHasSoManySessions) {
   settings_->elsewhere.sessions = 1;
   const ClientKey client(*SocketAddress::numeric("192.0.2.1", 5000));

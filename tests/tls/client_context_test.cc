@@ -241,9 +241,8 @@ TEST_F(ClientContextTest, DataThatComesWithTheHandshakeIsInsideTheStream) {
                                                               SSL_CTX_free);
   SSL_CTX_set_max_proto_version(old.get(), TLS1_2_VERSION);
   ASSERT_TRUE(use_certificate(old.get(), both.path(), "", Secret()));
-  pair.server = std::make_unique<TlsStream>(SSL_new(old.get()),
-                                            std::make_unique<test::ScriptedStream>(pair.at_server),
-                                            TlsStream::Role::Server);
+  pair.server = TlsStream::make(old.get(), std::make_unique<test::ScriptedStream>(pair.at_server),
+                                TlsStream::Role::Server);
   for (TlsStream* side : {pair.client.get(), pair.server.get(), pair.client.get()}) {
     EXPECT_EQ(side->handshake().kind, io::IoResult::Kind::Again);
     pair.deliver();
