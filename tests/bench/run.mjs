@@ -1,6 +1,5 @@
 // What tests/bench/run runs: see there for the knobs. Prints a table in Markdown and draws charts, into build/bench.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { growthChart, ratioChart } from './support/charts.mjs';
@@ -69,11 +68,6 @@ function publish(name, text) {
   const marks = new RegExp(`(<!-- ${name} -->\\n)[^]*?(<!-- end of ${name} -->)`);
   writeFileSync(file, readFileSync(file, 'utf8').replace(marks, (_, before, after) => `${before}${text}\n${after}`));
 }
-
-// Latencies would be those of whatever else runs here; CPU time would have it in the caches.
-try {
-  setPriority(-10);
-} catch {} // not root
 
 const started = Date.now();
 const descriptors = descriptorPrefix();
