@@ -102,7 +102,7 @@ void write(Level level, std::string_view text, std::span<const Field> fields) {
   }
   try {
     pass_on_troubles(record);
-  } catch (const std::bad_alloc&) {  // the next record will
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): the next record will
   }
 }
 

@@ -30,7 +30,7 @@ void Throttle::say_left_out() {
   try {
     write(level_, what_ + " (" + std::to_string(count) + " more like this in the last " +
                       std::to_string(seconds) + " s)");
-  } catch (const std::bad_alloc&) {  // who runs out of memory comes by here
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): it is lost
   }
 }
 

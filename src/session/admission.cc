@@ -154,7 +154,7 @@ void Admission::leave(ClientKey key, Target& target) {
   }
   try {
     on_left_();
-  } catch (const std::bad_alloc&) {  // we are in a destructor; who is told next will know
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): we are in a destructor
   }
 }
 

@@ -150,7 +150,7 @@ class Admission {
   };
 
   /// A client has connected. An error: there are too many even of those that are only told why.
-  std::expected<Visit, Denial> arrive(ClientKey client, const ConnectionLimits& limits);
+  std::expected<Visit, Denial> arrive(ClientKey key, const ConnectionLimits& limits);
 
   /// Makes a visit a WebSocket if there is a place.
   std::expected<Place, Denial> admit(Visit& visit, const std::string& target,

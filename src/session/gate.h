@@ -11,12 +11,14 @@
 
 namespace wsproxy::session {
 
+// NOLINTBEGIN(readability-redundant-member-init): see tls/options.h
 struct Refusal {
   int status = 400;
   std::string detail;  ///< for the client; for the log too, where nothing is for the operator
   std::string extra_lines = {};   ///< of the response head, with their CRLF
   std::string for_operator = {};  ///< what to do about it; empty: `detail` says it all
 };
+// NOLINTEND(readability-redundant-member-init)
 
 /// A parsed request and how it came.
 struct Incoming {

@@ -242,7 +242,7 @@ Recording::Recording(Recorder& recorder, std::uint32_t id, std::string tag,
 Recording::~Recording() {
   try {
     recorder_.send(*this, RecordKind::End, {});
-  } catch (const std::bad_alloc&) {  // its file ends with the writer
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): its file ends with the writer
   }
   recorder_.recordings_.erase(id_);
 }

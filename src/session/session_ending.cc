@@ -142,7 +142,7 @@ void Session::finish() {
   if (phase_ == Phase::Closed) return;
   try {
     conclude();
-  } catch (const std::bad_alloc&) {  // it ends without its lines
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): it ends without its lines
   }
   phase_ = Phase::Closed;
   deadline_.cancel();

@@ -97,7 +97,7 @@ template <typename Words>
 void note_refusal(ssl_st* ssl, Words words) {
   try {
     set_refusal(ssl, words());
-  } catch (const std::bad_alloc&) {
+  } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): then there are none
   }
 }
 
