@@ -53,15 +53,17 @@ void send_copies(const FileReader::Read& reread, const io::Spawner::Order& order
 }  // namespace
 
 std::vector<NamedFile> files_of(config::Config& config) {
-  std::vector<NamedFile> files;
-  for (std::string& file : config.cert) files.push_back({"--cert", &file});
-  for (std::string& file : config.key) files.push_back({"--key", &file});
-  for (std::string& file : config.ocsp) files.push_back({"--ocsp", &file});
-  files.insert(files.end(), {{"--key-password-file", &config.key_password_file},
-                             {"--cafile", &config.cafile},
-                             {"--ssl-target-ca", &config.ssl_target_ca},
-                             {"--ssl-target-cert", &config.ssl_target_cert},
-                             {"--ssl-target-key", &config.ssl_target_key}});
+  std::vector<NamedFile> files = {{"--key-password-file", &config.key_password_file},
+                                  {"--cafile", &config.cafile},
+                                  {"--ssl-target-ca", &config.ssl_target_ca},
+                                  {"--ssl-target-cert", &config.ssl_target_cert},
+                                  {"--ssl-target-key", &config.ssl_target_key}};
+  const auto add = [&files](const char* option, std::vector<std::string>& paths) {
+    for (std::string& path : paths) files.push_back({option, &path});
+  };
+  add("--cert", config.cert);
+  add("--key", config.key);
+  add("--ocsp", config.ocsp);
   std::erase_if(files, [](const NamedFile& file) { return file.path->empty(); });
   return files;
 }

@@ -1,12 +1,13 @@
 // The sandbox from outside: what the kernel says of our processes, what they are refused, and that all works in it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { describe } from 'node:test';
 import { get } from './support/http.mjs';
 import { Proxy, sanitized } from './support/proxy.mjs';
-import { tempDir, until } from './support/scope.mjs';
+import { scopeOf, tempDir, until } from './support/scope.mjs';
 import { startEcho } from './support/servers.mjs';
 import { makeCertificate } from './support/tls.mjs';
 import { WebSocketClient, connect } from './support/websocket.mjs';
@@ -119,6 +120,17 @@ describe('the sandbox', { skip: missing, concurrency: 2 }, () => {
     renameSync(`${live}.new`, live);
     await until('the third certificate', async () => (await certificateName(t, proxy.port)) === 'three', { every: 100 });
     await echoes(t, proxy, 'by TLS', { secure: true });
+  });
+
+  test('so is one directly in the temporary directory, of which nothing else can be read', async (t) => {
+    const file = path.join(tmpdir(), `wsproxy-e2e-${process.pid}.pem`);
+    scopeOf(t).add(() => rmSync(file, { force: true }));
+    const [one, two] = [await makeCertificate(t, { name: 'one' }), await makeCertificate(t, { name: 'two' })];
+    writeFileSync(file, readFileSync(one.both));
+    const proxy = await Proxy.start(t, 5900, { args: ['--cert', file] });
+    assert.equal(await certificateName(t, proxy.port), 'one');
+    renameSync(two.both, file);
+    await until('the second certificate', async () => (await certificateName(t, proxy.port)) === 'two', { every: 100 });
   });
 
   test('SIGHUP: a certificate and an encrypted key anywhere are read, by a process outside', async (t) => {
