@@ -57,7 +57,9 @@ std::vector<std::string> environment(const SuccessorOptions& options, const std:
         variables, [&](const auto& variable) { return is_variable(*entry, variable.first); });
     if (!replaced) out.emplace_back(*entry);
   }
-  for (const auto& [name, value] : variables) out.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) {
+    out.push_back(std::string(name).append("=").append(value));
+  }
   return out;
 }
 
