@@ -1,9 +1,7 @@
 #include "ws/frame.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "base/check.h"
 #include "base/utf8.h"
 
 namespace wsproxy::ws {
@@ -58,25 +56,6 @@ Parse parse_frame_header(Bytes in, FrameHeader& header, const char** why) {
   std::ranges::copy(in.subspan(size - kMaskBytes, kMaskBytes), header.mask.begin());
   header.size = size;
   return Parse::Done;
-}
-
-void unmask(Bytes in, MutableBytes out, const std::array<std::byte, 4>& mask,
-            std::uint64_t offset) {
-  CHECK(in.size() == out.size());
-  // the mask as seen from `offset`, twice over: eight bytes at a time, which the compiler
-  // vectorises
-  std::array<std::byte, 8> turned{};
-  for (std::size_t i = 0; i < turned.size(); ++i) turned[i] = mask[(offset + i) & 3];
-  std::uint64_t wide = 0;
-  std::memcpy(&wide, turned.data(), sizeof wide);
-  std::size_t i = 0;
-  for (; i + sizeof wide <= in.size(); i += sizeof wide) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, in.data() + i, sizeof word);
-    word ^= wide;
-    std::memcpy(out.data() + i, &word, sizeof word);
-  }
-  for (; i < in.size(); ++i) out[i] = in[i] ^ turned[i & 7];
 }
 
 CloseCode parse_close(Bytes payload, ClosePayload& out) {

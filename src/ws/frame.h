@@ -40,11 +40,11 @@ constexpr std::size_t kMaxClientHeader = 14;
 constexpr std::size_t kMaxCloseReason = kMaxControlPayload - 2;
 
 struct FrameHeader {
-  bool fin = false;
-  Opcode opcode = Opcode::Binary;
   std::uint64_t length = 0;         ///< of the payload, under 2^63
-  std::array<std::byte, 4> mask{};  ///< a client's frames are always masked
   std::size_t size = 0;             ///< of the header itself
+  std::array<std::byte, 4> mask{};  ///< a client's frames are always masked
+  Opcode opcode = Opcode::Binary;
+  bool fin = false;
 };
 
 /// Reads one client frame header from the front of `in` (RFC 6455 section 5.2).
@@ -56,10 +56,6 @@ struct FrameHeader {
 ///           null, points to the reason in words.
 /// Refuses as soon as the bytes that tell are there.
 Parse parse_frame_header(Bytes in, FrameHeader& header, const char** why = nullptr);
-
-/// XORs `in` into `out` (same size) with `mask`, `offset` bytes into the payload
-/// (RFC 6455 section 5.3). `in` and `out` are the same or do not overlap.
-void unmask(Bytes in, MutableBytes out, const std::array<std::byte, 4>& mask, std::uint64_t offset);
 
 struct ClosePayload {
   CloseCode code = CloseCode::None;  ///< may be any value that a peer may send

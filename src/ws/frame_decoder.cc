@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "ws/unmask.h"
 
 namespace wsproxy::ws {
 

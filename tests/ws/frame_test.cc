@@ -169,46 +169,6 @@ TEST(FrameHeader, MayBeReadWithoutAskingWhy) {
   EXPECT_EQ(parse_frame_header(bytes({0xf2}), header), Parse::Bad);
 }
 
-TEST(Unmask, AgreesWithTheRfcsFormulaAtEverySizeAndOffset) {
-  for (std::size_t size = 0; size <= 70; ++size) {
-    for (std::uint64_t offset = 0; offset < 9; ++offset) {
-      const auto in = pattern(size);
-      std::vector<std::byte> wanted(size);
-      for (std::size_t i = 0; i < size; ++i) wanted[i] = in[i] ^ kMask[(i + offset) % 4];
-      std::vector<std::byte> out(size);
-      unmask(in, out, kMask, offset);
-      ASSERT_EQ(out, wanted) << size << " at " << offset;
-      auto in_place = in;
-      unmask(in_place, in_place, kMask, offset);
-      ASSERT_EQ(in_place, wanted) << size << " at " << offset << " in place";
-    }
-  }
-}
-
-TEST(Unmask, TakesOffsetsFarBeyond32Bits) {
-  const auto in = pattern(20);
-  for (const std::uint64_t offset : {std::uint64_t{1} << 32, (std::uint64_t{1} << 62) + 3}) {
-    std::vector<std::byte> near(in.size());
-    std::vector<std::byte> far(in.size());
-    unmask(in, near, kMask, offset % 4);
-    unmask(in, far, kMask, offset);
-    EXPECT_EQ(far, near);
-  }
-}
-
-TEST(Unmask, WritesNothingBehindUnalignedBuffers) {
-  for (std::size_t shift = 0; shift < 8; ++shift) {
-    const auto in = pattern(64);
-    std::vector<std::byte> out(64);
-    unmask(Bytes(in).subspan(shift, 37), MutableBytes(out).subspan(8 - shift, 37), kMask, 1);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-      const bool inside = i >= 8 - shift && i < 8 - shift + 37;
-      const std::size_t at = i - (8 - shift);
-      ASSERT_EQ(out[i], inside ? in[shift + at] ^ kMask[(at + 1) % 4] : std::byte{0}) << i;
-    }
-  }
-}
-
 // --- Close payloads ---
 
 CloseCode parse(Bytes payload, ClosePayload& out) { return parse_close(payload, out); }
