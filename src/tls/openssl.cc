@@ -1,17 +1,22 @@
 #include "tls/openssl.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 
 #include "base/endpoint.h"
 #include "base/log.h"
+#include "base/unique_fd.h"
 
 namespace wsproxy::tls {
 namespace {
@@ -91,6 +96,16 @@ std::string names_of(const X509* certificate) {
 }
 
 }  // namespace
+
+bool kernel_has_tls() {
+  static const bool has = [] {
+    const UniqueFd probe(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    // who has it finds fault with a socket that is not connected; the others do not know the name
+    return ::setsockopt(probe.get(), IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0 &&
+           errno == ENOTCONN;
+  }();
+  return has;
+}
 
 std::string openssl_reason() {
   std::string reason;

@@ -14,6 +14,10 @@ struct x509_store_ctx_st;
 
 namespace wsproxy::tls {
 
+/// True if this kernel encrypts TLS records by itself (kTLS), which saves a copy and half of the work where a
+/// network card does it. Asked once. False while the module is not loaded: that takes an administrator.
+bool kernel_has_tls();
+
 /// What OpenSSL says is wrong, without its numbers; its queue is empty afterwards.
 std::string openssl_reason();
 

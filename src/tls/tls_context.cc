@@ -38,6 +38,9 @@ int select_alpn(SSL*, const unsigned char** out, unsigned char* out_length, cons
 void set_rules(SSL_CTX* context) {
   set_common_rules(context);
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+#ifdef SSL_OP_ENABLE_KTLS
+  if (kernel_has_tls()) SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS);
+#endif
   SSL_CTX_set_security_level(context, kSecurityLevel);  // openssl.cnf may say less
   SSL_CTX_set1_groups_list(context, kGroups);
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);

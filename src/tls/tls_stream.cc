@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstring>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 #include "tls/openssl.h"
@@ -20,11 +23,20 @@ using io::IoResult;
 // Records are gathered up to here before they go out in one write: four full ones and a bit.
 constexpr std::size_t kMaxGathered = std::size_t{64} * 1024;
 
+// A browser can use a record only when all of it is there: the first ones after a pause fit into a segment
+// each. A stream then gets full ones, which cost least.
+constexpr std::size_t kSmallRecord = 1400;
+constexpr std::size_t kFullRecord = std::size_t{16} * 1024;
+constexpr std::size_t kStreaming = std::size_t{64} * 1024;
+constexpr auto kPause = std::chrono::seconds(1);
+
 // OpenSSL answers handshake messages by itself, inside one SSL_read, for as long as there are bytes: a
 // flood of KeyUpdates would hold up every other session and fill out_. So a call of ours reads a bounded
 // amount, what it may leave behind is bounded, and such messages are counted: honest clients send a few
 // in the life of a connection.
 constexpr std::size_t kReadBudget = std::size_t{80} * 1024;
+constexpr std::size_t kLeastRead =
+    std::size_t{4} * 1024;  // from the socket, however little is wanted
 constexpr std::size_t kMaxUnflushed = std::size_t{256} * 1024;
 constexpr unsigned kMaxHandshakeMessages = 256;
 
@@ -32,6 +44,22 @@ constexpr unsigned kMaxHandshakeMessages = 256;
 // certificate chains may have 100. Records of one byte count with their headers.
 constexpr std::size_t kMaxHello = std::size_t{16} * 1024;
 constexpr std::size_t kMaxHandshake = std::size_t{128} * 1024;
+
+// The BIO command by which OpenSSL hands keys to the kernel; its name is in no public header.
+constexpr int kSetKernelTls = 72;
+
+// What one call of a stream has read and not decrypted, and encrypted and not written. Empty between calls.
+struct Workspace {
+  std::array<std::byte, kReadBudget> in;
+  Bytes unread;  // of `in`
+  std::array<std::byte, kMaxGathered + 2 * kFullRecord> out;
+  std::size_t gathered = 0;  // of `out`
+};
+
+Workspace& workspace() {
+  thread_local const auto ours = std::make_unique_for_overwrite<Workspace>();
+  return *ours;
+}
 
 }  // namespace
 
@@ -43,13 +71,13 @@ struct BioCallbacks {
     TlsStream& stream = self(bio);
     BIO_clear_retry_flags(bio);
     *written = 0;
+    if (stream.kernel_encrypts()) return write_by_kernel(bio, data, size, written);
     if (stream.unflushed() > kMaxUnflushed) {
       stream.failure_ = IoResult::failed(0, "peer takes no TLS records");
       return 0;
     }
-    const Bytes bytes(reinterpret_cast<const std::byte*>(data), size);
     try {  // OpenSSL, which calls, knows no exceptions
-      stream.out_.insert(stream.out_.end(), bytes.begin(), bytes.end());
+      stream.put_out({reinterpret_cast<const std::byte*>(data), size});
     } catch (const std::bad_alloc&) {
       stream.failure_ = IoResult::failed(ENOMEM);
       return 0;
@@ -58,30 +86,27 @@ struct BioCallbacks {
     return 1;
   }
 
+  // What comes here is not encrypted yet.
+  static int write_by_kernel(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
+    TlsStream& stream = self(bio);
+    const int done = BIO_write_ex(stream.kernel_.get(), data, size, written);
+    if (done == 1) return 1;
+    if (BIO_should_retry(stream.kernel_.get()) != 0) {
+      BIO_set_retry_write(bio);
+    } else {
+      stream.write_failure_ = IoResult::failed(errno);
+    }
+    return 0;
+  }
+
   static int read(BIO* bio, char* data, std::size_t size, std::size_t* got) {
     TlsStream& stream = self(bio);
     BIO_clear_retry_flags(bio);
     *got = 0;
     if (stream.failure_.kind == IoResult::Kind::Failed) return 0;
-    if (stream.read_budget_ == 0) {  // the rest waits in the socket for our next turn
-      BIO_set_retry_read(bio);
-      return 0;
-    }
-    std::size_t most = std::min(size, stream.read_budget_);
-    if (stream.handshaking_) most = std::min(most, stream.handshake_budget_);
-    if (most == 0) {
-      stream.failure_ = IoResult::failed(
-          0, stream.hello_seen_ ? "TLS handshake is too long" : "TLS hello is too long");
-      return 0;
-    }
-    const IoResult result =
-        stream.inner_->read(MutableBytes(reinterpret_cast<std::byte*>(data), most));
+    const IoResult result = stream.take_in({reinterpret_cast<std::byte*>(data), size});
     switch (result.kind) {
-      case IoResult::Kind::Ok:
-        stream.read_budget_ -= result.bytes;
-        if (stream.handshaking_) stream.handshake_budget_ -= result.bytes;
-        *got = result.bytes;
-        return 1;
+      case IoResult::Kind::Ok: *got = result.bytes; return 1;
       case IoResult::Kind::Again: BIO_set_retry_read(bio); return 0;
       case IoResult::Kind::Eof: stream.inner_eof_ = true; return 0;
       case IoResult::Kind::Failed: stream.failure_ = result; return 0;
@@ -89,9 +114,18 @@ struct BioCallbacks {
     return 0;
   }
 
-  static long control(BIO* bio, int command, long, void*) {
-    if (command == BIO_CTRL_EOF) return self(bio).inner_eof_ ? 1 : 0;
-    return command == BIO_CTRL_FLUSH ? 1 : 0;
+  static long control(BIO* bio, int command, long number, void* argument) {
+    TlsStream& stream = self(bio);
+    switch (command) {
+      case BIO_CTRL_EOF: return stream.inner_eof_ ? 1 : 0;
+      case BIO_CTRL_FLUSH: return 1;  // what was gathered goes out at the end of our call
+      case kSetKernelTls:
+        // records are read by us; those that we have made go out before the kernel's first one
+        if (number == 0 || !stream.kernel_ || !stream.flush_for_kernel()) return 0;
+        break;
+      default: break;
+    }
+    return stream.kernel_ ? BIO_ctrl(stream.kernel_.get(), command, number, argument) : 0;
   }
 
   static void message(int sent, int, int type, const void*, std::size_t, SSL*, void* argument) {
@@ -111,6 +145,15 @@ struct BioCallbacks {
 };
 
 void TlsStream::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
+void TlsStream::Free::operator()(bio_st* bio) const { BIO_free(bio); }
+
+bool TlsStream::kernel_encrypts() const {
+#ifdef SSL_OP_ENABLE_KTLS
+  return kernel_ && BIO_get_ktls_send(kernel_.get());
+#else
+  return false;
+#endif
+}
 
 std::unique_ptr<TlsStream> TlsStream::make(SSL_CTX* context, std::unique_ptr<io::Stream>&& inner,
                                            Role role) {
@@ -132,6 +175,11 @@ TlsStream::TlsStream(Ssl ssl, std::unique_ptr<io::Stream> inner, Role role)
   BIO* bio = SSL_get_rbio(ssl_.get());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
+#ifdef SSL_OP_ENABLE_KTLS
+  if ((SSL_get_options(ssl_.get()) & SSL_OP_ENABLE_KTLS) != 0 && inner_->is_plain()) {
+    kernel_.reset(BIO_new_socket(inner_->fd(), BIO_NOCLOSE));
+  }
+#endif
   if (role_ == Role::Server) {
     SSL_set_accept_state(ssl_.get());
   } else {
@@ -140,15 +188,107 @@ TlsStream::TlsStream(Ssl ssl, std::unique_ptr<io::Stream> inner, Role role)
   SSL_set_app_data(ssl_.get(), this);
   SSL_set_msg_callback(ssl_.get(), BioCallbacks::message);
   SSL_set_msg_callback_arg(ssl_.get(), this);
-  SSL_set_read_ahead(ssl_.get(), 1);  // header and body of a record with one system call
 }
 
 TlsStream::~TlsStream() = default;
 
+// --- between OpenSSL and the stream below ---
+
+void TlsStream::begin_reading(std::size_t most) {
+  read_budget_ = most;
+  drained_ = false;
+  workspace().unread = in_;
+}
+
+void TlsStream::end_reading() {
+  Workspace& shared = workspace();
+  if (!in_.empty() || !shared.unread.empty()) in_ = {shared.unread.begin(), shared.unread.end()};
+  shared.unread = {};
+}
+
+IoResult TlsStream::take_in(MutableBytes to) {
+  if (handshaking_ && handshake_budget_ == 0) {
+    return IoResult::failed(0, hello_seen_ ? "TLS handshake is too long" : "TLS hello is too long");
+  }
+  Workspace& shared = workspace();
+  if (shared.unread.empty()) {
+    // a socket that gave less than it could has no more; what the budget leaves there waits for our next turn
+    if (drained_ || read_budget_ == 0) return IoResult::again();
+    const MutableBytes room = MutableBytes(shared.in).first(read_budget_);
+    const IoResult result = inner_->read(room);
+    if (!result.is_ok()) return result;
+    drained_ = result.bytes < room.size();
+    read_budget_ -= result.bytes;
+    shared.unread = room.first(result.bytes);
+  }
+  std::size_t most = std::min(to.size(), shared.unread.size());
+  if (handshaking_) most = std::min(most, handshake_budget_);
+  if (handshaking_) handshake_budget_ -= most;
+  std::memcpy(to.data(), shared.unread.data(), most);
+  shared.unread = shared.unread.subspan(most);
+  return IoResult::ok(most);
+}
+
+void TlsStream::put_out(Bytes records) {
+  Workspace& shared = workspace();
+  if (out_.empty() && shared.gathered + records.size() <= shared.out.size()) {
+    std::memcpy(shared.out.data() + shared.gathered, records.data(), records.size());
+    shared.gathered += records.size();
+    return;
+  }
+  const Bytes gathered = Bytes(shared.out).first(std::exchange(shared.gathered, 0));
+  out_.insert(out_.end(), gathered.begin(), gathered.end());
+  out_.insert(out_.end(), records.begin(), records.end());
+}
+
+// All that was gathered in this call is written or in out_ afterwards.
+IoResult TlsStream::flush() {
+  Workspace& shared = workspace();
+  Bytes rest = Bytes(shared.out).first(std::exchange(shared.gathered, 0));
+  if (out_.empty()) {
+    rest = rest.subspan(write_inner(rest));
+    out_.assign(rest.begin(), rest.end());
+  } else {
+    out_done_ += write_inner(Bytes(out_).subspan(out_done_));
+  }
+  // nobody will take the rest: a dead stream must not ask to be written to
+  const bool failed = write_failure_.kind == IoResult::Kind::Failed;
+  if (!failed && out_done_ < out_.size()) return IoResult::again();
+  out_ = {};
+  out_done_ = 0;
+  return failed ? write_failure_ : IoResult::ok(0);
+}
+
+// True if nothing is left. OpenSSL, which asks, knows no exceptions.
+bool TlsStream::flush_for_kernel() {
+  try {
+    return flush().is_ok();
+  } catch (const std::bad_alloc&) {
+    failure_ = IoResult::failed(ENOMEM);
+    return false;
+  }
+}
+
+// How much of `bytes` went.
+std::size_t TlsStream::write_inner(Bytes bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size() && write_failure_.kind != IoResult::Kind::Failed) {
+    const std::array parts = {bytes.subspan(done)};
+    const IoResult result = inner_->write(parts);
+    if (result.kind == IoResult::Kind::Failed) write_failure_ = result;
+    if (!result.is_ok()) break;
+    done += result.bytes;
+  }
+  return done;
+}
+
+// --- the handshake ---
+
 IoResult TlsStream::handshake() {
   ERR_clear_error();
-  read_budget_ = kReadBudget;
+  begin_reading(std::min(kMaxHello, handshake_budget_));
   const int returned = SSL_do_handshake(ssl_.get());
+  end_reading();
   IoResult result = returned == 1 ? IoResult::ok(0) : result_of(returned);
   const unsigned long error = ERR_peek_error();
   if (result.kind == IoResult::Kind::Eof) {
@@ -217,27 +357,14 @@ IoResult TlsStream::result_of(int returned) {
   }
 }
 
-IoResult TlsStream::flush() {
-  while (out_done_ < out_.size() && write_failure_.kind != IoResult::Kind::Failed) {
-    const std::array parts = {Bytes(out_).subspan(out_done_)};
-    const IoResult result = inner_->write(parts);
-    if (result.kind == IoResult::Kind::Failed) {
-      write_failure_ = result;
-      break;  // nobody will take the rest: a dead stream must not ask to be written to
-    }
-    if (!result.is_ok()) return result;
-    out_done_ += result.bytes;
-  }
-  out_done_ = 0;
-  if (!out_.empty()) out_ = {};  // an idle session keeps no buffer
-  return write_failure_.kind == IoResult::Kind::Failed ? write_failure_ : IoResult::ok(0);
-}
+// --- bytes ---
 
 IoResult TlsStream::read(MutableBytes out) {
   std::size_t total = 0;
+  IoResult last;
   read_was_full_ = true;
   end_seen_ = false;
-  read_budget_ = kReadBudget;
+  begin_reading(std::clamp(out.size(), kLeastRead, kReadBudget));
   while (total < out.size()) {
     ERR_clear_error();
     std::size_t got = 0;
@@ -248,43 +375,52 @@ IoResult TlsStream::read(MutableBytes out) {
     }
     read_was_full_ = false;
     const IoResult result = result_of(returned);
-    if (!out_.empty()) flush();  // an answer to a KeyUpdate, or an alert
-    if (total == 0) return result;
-    end_seen_ = result.kind != IoResult::Kind::Again;  // it comes again with the next read
+    if (total == 0) last = result;
+    end_seen_ =
+        total > 0 && result.kind != IoResult::Kind::Again;  // it comes again with the next read
     break;
   }
-  return IoResult::ok(total);
+  end_reading();
+  if (workspace().gathered > 0 || !out_.empty()) flush();  // an answer to a KeyUpdate, or an alert
+  return total > 0 ? IoResult::ok(total) : last;
 }
 
 IoResult TlsStream::peek(MutableBytes) { return IoResult::failed(EOPNOTSUPP); }
 
 IoResult TlsStream::write(std::span<const Bytes> parts) {
   if (const IoResult flushed = flush(); !flushed.is_ok()) return flushed;
+  const std::size_t record = record_size();
   std::size_t total = 0;
+  IoResult last = IoResult::ok(0);
   for (Bytes part : parts) {
-    while (!part.empty() && out_.size() < kMaxGathered) {
+    while (!part.empty() && last.is_ok() && workspace().gathered < kMaxGathered) {
       ERR_clear_error();
       std::size_t written = 0;
-      const int returned = SSL_write_ex(ssl_.get(), part.data(), part.size(), &written);
-      if (returned != 1) {
-        const IoResult result = result_of(returned);
-        if (total == 0) return result;
-        part = {};
-        break;
-      }
+      const std::size_t size = std::min(part.size(), record);
+      const int returned = SSL_write_ex(ssl_.get(), part.data(), size, &written);
+      if (returned != 1) last = result_of(returned);
       total += written;
       part = part.subspan(written);
     }
   }
+  streamed_ += total;
   // what the socket does not take now stays in out_: those bytes count as written
   const IoResult flushed = flush();
   if (flushed.kind == IoResult::Kind::Failed) return flushed;
-  return IoResult::ok(total);
+  return total > 0 ? IoResult::ok(total) : last;
+}
+
+std::size_t TlsStream::record_size() {
+  if (kernel_encrypts())
+    return kFullRecord;  // what it did not take has to be offered again as it was
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (now - std::exchange(written_at_, now) > kPause) streamed_ = 0;
+  return streamed_ < kStreaming ? kSmallRecord : kFullRecord;
 }
 
 // SSL_has_pending alone counts half a record as well, which no read can give.
 bool TlsStream::has_buffered() const {
-  return end_seen_ || (read_was_full_ && SSL_has_pending(ssl_.get()) == 1);
+  return end_seen_ || (read_was_full_ && (!in_.empty() || SSL_has_pending(ssl_.get()) == 1));
 }
 
 void TlsStream::shutdown_write() {

@@ -6,16 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "io/stream.h"
 
+struct bio_st;
 struct ssl_st;
 
 struct ssl_ctx_st;
 
 namespace wsproxy::tls {
 
-/// OpenSSL reads and writes records through the inner stream by way of two small buffers of ours,
-/// so that one system call carries several records. Both are freed when they are empty.
+/// OpenSSL reads and writes records through the inner stream by way of two buffers that all streams share,
+/// so that one system call carries several records, and none asks a socket that has nothing. What has to
+/// wait (the socket takes no more, the reader has no room) is kept in the stream; an idle one keeps nothing.
+/// One thread runs all streams.
 ///
 /// What the peer can make us do is bounded: 16 KiB of a client's hello, 128 KiB of a handshake, 80 KiB in
 /// one read, 256 handshake messages after the handshake.
@@ -25,6 +29,7 @@ class TlsStream final : public io::Stream {
 
   struct Free {
     void operator()(ssl_st* ssl) const;
+    void operator()(bio_st* bio) const;
   };
   using Ssl = std::unique_ptr<ssl_st, Free>;
 
@@ -64,28 +69,42 @@ class TlsStream final : public io::Stream {
   friend struct BioCallbacks;
   friend void set_refusal(ssl_st* ssl, std::string why);
 
+  void begin_reading(std::size_t most);
+  void end_reading();
+  io::IoResult take_in(MutableBytes to);
+  void put_out(Bytes records);
+  std::size_t record_size();
+  [[nodiscard]] bool kernel_encrypts() const;
   void note_message(int sent, int type);
   io::IoResult result_of(int returned);
   void note_handshake_failure(const io::IoResult& result, unsigned long error);
   io::IoResult flush();
+  bool flush_for_kernel();
+  std::size_t write_inner(Bytes bytes);
 
   std::unique_ptr<io::Stream> inner_;
+  std::vector<std::byte> in_;        // records that the reader had no room for
   std::vector<std::byte> out_;       // records that the socket has not taken
   std::size_t out_done_ = 0;         // of out_: taken
   io::IoResult failure_;             // why nothing more can be read, once that is so
   io::IoResult write_failure_;       // the same for writing; what was received may still be read
-  std::size_t read_budget_ = 0;      // bytes that OpenSSL may still read in this call of ours
+  std::size_t read_budget_ = 0;      // bytes that may still be read in this call of ours
   std::size_t handshake_budget_;     // bytes that may still come before the handshake is done
   unsigned handshake_messages_ = 0;  // after the handshake: KeyUpdates, attempts to renegotiate
-  std::string refusal_;              // why the peer's certificate was refused
+  std::size_t streamed_ = 0;         // bytes written since the last pause
+  SteadyTime written_at_;
+  std::string refusal_;  // why the peer's certificate was refused
   std::string handshake_failure_;
   Role role_;
   bool inner_eof_ = false;
+  bool drained_ = false;        // of this call: the socket gave less than was asked for
   bool read_was_full_ = false;  // the last read filled its buffer: there may be more inside
   bool end_seen_ = false;       // the last read met an end behind its bytes: the next one gives it
   bool handshaking_ = true;
   bool hello_seen_ = false;  // the peer's first handshake message was received whole
-  Ssl ssl_;                  // last: freed first, while the BIO's buffers are alive
+  std::unique_ptr<bio_st, Free>
+      kernel_;  // where kTLS may be: takes the keys, and we write through it
+  Ssl ssl_;     // last: freed first, while the BIO's buffers are alive
 };
 
 void set_refusal(ssl_st* ssl, std::string why);

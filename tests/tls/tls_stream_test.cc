@@ -64,6 +64,15 @@ class TlsStreamTest : public testing::Test {
   }
   void open() { ASSERT_TRUE(shake_hands().is_ok()); }
 
+  // As the loop would: for as long as there is something to read.
+  IoResult finish_handshake() {
+    IoResult result = IoResult::again();
+    do {
+      result = stream_->handshake();
+    } while (result.kind == Kind::Again && (!peer_->to_read.empty() || peer_->eof));
+    return result;
+  }
+
   IoResult write(std::string_view text) {
     const std::array parts = {as_bytes(text)};
     return stream_->write(parts);
@@ -171,7 +180,7 @@ TEST_F(TlsStreamTest, SaysThatTheClientLeftDuringTheHandshake) {
   client_.handshake();
   peer_->to_read = client_.take().substr(0, 50);
   peer_->eof = true;
-  EXPECT_EQ(stream_->handshake().kind, Kind::Failed);
+  EXPECT_EQ(finish_handshake().kind, Kind::Failed);
 }
 
 TEST_F(TlsStreamTest, AHandshakeThatTheSocketDoesNotTakeAsksToBeWritten) {
@@ -413,7 +422,7 @@ TEST_F(TlsStreamTest, AHelloOf64KilobytesIsRefusedAfter16) {
     while (result.kind == Kind::Again && given < flight.size()) {
       peer_->to_read += flight.substr(given, chunk);
       given += chunk;
-      result = stream_->handshake();
+      result = finish_handshake();
     }
     EXPECT_EQ(stream_->handshake_failure(), "TLS hello is too long");
     EXPECT_LE(std::min(given, flight.size()) - peer_->to_read.size(), 16U * 1024);
@@ -436,7 +445,7 @@ TEST_F(TlsStreamTest, AHelloInRecordsOfOneByteIsUnderstoodOrRefused) {
   for (const char byte : long_hello) {
     peer_->to_read += std::string("\x16\x03\x01\x00\x01", 5) + byte;
   }
-  EXPECT_EQ(stream_->handshake().kind, Kind::Failed);
+  EXPECT_EQ(finish_handshake().kind, Kind::Failed);
   EXPECT_EQ(stream_->handshake_failure(), "TLS hello is too long");
 }
 
