@@ -25,7 +25,7 @@ std::size_t RingBuffer::index(std::size_t offset) const {
 
 RingBuffer::Parts RingBuffer::readable() const {
   if (size_ == 0) return {};
-  const std::size_t first = std::min(size_, capacity() - head_);
+  const std::size_t first = std::min(size(), capacity() - head_);
   return {{block_.get() + head_, first}, {block_.get(), size_ - first}};
 }
 
@@ -50,7 +50,7 @@ void RingBuffer::shift(std::size_t from, std::size_t to, std::size_t length) {
 
 void RingBuffer::commit(std::size_t length) {
   CHECK(length <= free());
-  size_ += length;
+  size_ += static_cast<std::uint32_t>(length);
 }
 
 void RingBuffer::append(Bytes bytes) {
@@ -66,8 +66,8 @@ void RingBuffer::append(Bytes bytes) {
 
 void RingBuffer::drop(std::size_t length) {
   CHECK(length <= size_);
-  head_ = index(length);
-  size_ -= length;
+  head_ = static_cast<std::uint32_t>(index(length));
+  size_ -= static_cast<std::uint32_t>(length);
   if (size_ == 0) clear();
 }
 

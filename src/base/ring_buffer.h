@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -81,8 +82,8 @@ class RingBuffer {
 
   BufferPool* pool_;
   std::unique_ptr<std::byte[]> block_;
-  std::size_t head_ = 0;
-  std::size_t size_ = 0;
+  std::uint32_t head_ = 0;  // a block is far from 4 GiB, and every idle session has two rings
+  std::uint32_t size_ = 0;
 };
 
 }  // namespace wsproxy

@@ -4,6 +4,7 @@
 #include <linux/tcp.h>  // its tcp_info knows tcpi_bytes_acked, that of <netinet/tcp.h> does not
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -70,6 +71,23 @@ IoResult PlainStream::write(std::span<const Bytes> parts) {
 
 void PlainStream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
 
+IoResult send_file(int fd, Bytes head, int file, std::uint64_t offset, std::size_t size) {
+  std::size_t sent = 0;
+  if (!head.empty()) {
+    // with MSG_MORE the kernel waits for the file's first bytes
+    const ssize_t n = ::send(fd, head.data(), head.size(), MSG_NOSIGNAL | MSG_MORE);
+    if (n < 0) return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
+    sent = static_cast<std::size_t>(n);
+    if (sent < head.size()) return IoResult::ok(sent);
+  }
+  auto at = static_cast<off_t>(offset);
+  const ssize_t n = ::sendfile(fd, file, &at, size);
+  if (n > 0) return IoResult::ok(sent + static_cast<std::size_t>(n));
+  if (sent > 0) return IoResult::ok(sent);  // what is wrong with the file comes again
+  if (n == 0) return IoResult::failed(0, "the file changed while it was sent");
+  return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
+}
+
 std::size_t unacknowledged_bytes(int fd) {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
@@ -82,20 +100,22 @@ std::uint64_t acknowledged_bytes(int fd) {
 }
 
 void tune_tcp(int fd, Duration user_timeout) {
-  int domain = AF_UNSPEC;
-  socklen_t length = sizeof domain;
-  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return;
-  if (domain != AF_INET && domain != AF_INET6) return;
   const auto set = [fd](int level, int name, int value) {
-    ::setsockopt(fd, level, name, &value, sizeof value);
+    return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
   };
-  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  if (!set(IPPROTO_TCP, TCP_NODELAY, 1)) return;  // a Unix socket
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 15);
   set(IPPROTO_TCP, TCP_KEEPCNT, 4);
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(user_timeout).count();
-  if (ms > 0) set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(std::min(ms, kMaxMilliseconds)));
+  set_user_timeout(fd, user_timeout);
+}
+
+void set_user_timeout(int fd, Duration timeout) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
+  if (ms <= 0) return;
+  const int value = static_cast<int>(std::min(ms, kMaxMilliseconds));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
 }
 
 }  // namespace wsproxy::io

@@ -19,10 +19,19 @@ class PlainStream final : public Stream {
   IoResult write(std::span<const Bytes> parts) override;
   void shutdown_write() override;
   [[nodiscard]] int fd() const override { return fd_.get(); }
+  [[nodiscard]] bool is_plain() const override { return true; }
 
  private:
   UniqueFd fd_;
 };
+
+/// Sends `head`, and behind it at most `size` (over 0) bytes of `file` from `offset` on, to socket `fd`; the
+/// file's pass inside the kernel (sendfile(2)), in the same segments as the head.
+///
+/// Ok      so many went, of both together
+/// Failed  also with EINVAL where that file cannot be sent so, and in words when it has ended; of `head`
+///         nothing went then
+IoResult send_file(int fd, Bytes head, int file, std::uint64_t offset, std::size_t size);
 
 /// Bytes that were written to socket `fd` and that its peer has not acknowledged; 0 if that cannot be told.
 std::size_t unacknowledged_bytes(int fd);
@@ -34,5 +43,8 @@ std::uint64_t acknowledged_bytes(int fd);
 /// for an Internet socket; nothing for others. `user_timeout`: how long what was sent may stay
 /// unacknowledged, and a peer without room for more (TCP_USER_TIMEOUT, tcp(7)); zero: as the system has it.
 void tune_tcp(int fd, Duration user_timeout = Duration::zero());
+
+/// How long what was sent may stay unacknowledged before the connection counts as dead; 0: as the kernel likes.
+void set_user_timeout(int fd, Duration timeout);
 
 }  // namespace wsproxy::io

@@ -64,6 +64,9 @@ class Stream {
   [[nodiscard]] virtual Interest interest(Interest wanted) const { return wanted; }
 
   [[nodiscard]] virtual int fd() const = 0;
+
+  /// True if the bytes of fd() are those of the stream: the kernel may move them by itself.
+  [[nodiscard]] virtual bool is_plain() const { return false; }
 };
 
 }  // namespace wsproxy::io

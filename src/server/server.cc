@@ -58,7 +58,7 @@ Server::Server(Startup startup)
           clock_, [this] { session_left(); }, [this] { tell_status(); }),
       sessions_(
           {loop_, wrapped_dialer_, admission_, pool_, MutableBytes(scratch_.get(), kBlockBytes),
-           &log_limits_, startup_.access_log.get()},
+           &log_limits_, startup_.access_log.get(), &pipes_},
           [this] { all_left(); }) {}
 
 Server::~Server() { ending_ = Ending::Now; }  // the end of a session asks for nothing any more
@@ -174,7 +174,8 @@ void Server::accept(UniqueFd fd) {
     }
     return;
   }
-  io::tune_tcp(fd.get(), config().tcp_user_timeout);
+  io::set_user_timeout(fd.get(),
+                       config().tcp_user_timeout);  // the rest comes from the listening socket
   idle_.cancel();
   renew_certificates();
   sessions_.begin(std::make_unique<io::PlainStream>(std::move(fd)), std::move(peer), settings_,

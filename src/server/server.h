@@ -14,6 +14,7 @@
 #include "daemon/systemd.h"
 #include "daemon/wrapped_dialer.h"
 #include "daemon/wrapped_program.h"
+#include "io/conduit.h"
 #include "io/event_loop.h"
 #include "io/resolver.h"
 #include "io/signals.h"
@@ -118,6 +119,7 @@ class Server {
   io::SocketDialer dialer_;
   daemon::WrappedDialer wrapped_dialer_;  // the same, but for a program that is starting
   BufferPool pool_;
+  io::PipePool pipes_;
   std::unique_ptr<std::byte[]> scratch_;
   std::unique_ptr<tls::CertificateWatch> certificates_;
   std::shared_ptr<const session::Settings> settings_;

@@ -13,13 +13,15 @@ namespace wsproxy::session {
 using io::IoResult;
 using Event = ws::FrameDecoder::Event;
 
-Relay::Relay(io::Stream& client, ws::Payload payload, BufferPool& pool, MutableBytes scratch)
+Relay::Relay(io::Stream& client, ws::Payload payload, BufferPool& pool, MutableBytes scratch,
+             io::PipePool* pipes)
     : client_(client),
       scratch_(scratch),
       target_out_(pool),
       client_out_(pool),
       decoder_(payload),
-      encoder_(payload) {}
+      encoder_(payload),
+      bulk_(payload == ws::Payload::Binary && client.is_plain() ? pipes : nullptr) {}
 
 void Relay::send_first(std::string_view head) { client_out_.append(as_bytes(head)); }
 
@@ -45,7 +47,7 @@ void Relay::close(CloseReason reason, std::string_view detail) {
 void Relay::begin_close(ws::CloseCode code, std::string ending, std::string_view reason) {
   if (down_ != Flow::Open) return;
   note_ending(std::move(ending), code);
-  close_due_ = {code, std::string(reason)};
+  close_due_ = std::make_unique<PendingClose>(code, std::string(reason));
   down_ = Flow::Draining;
 }
 
@@ -128,7 +130,7 @@ bool Relay::handle(Event event) {
     case Event::Pong: return may_send_control();
     case Event::Ping:
       if (!may_send_control()) return false;
-      pong_due_ = as_text(decoder_.control());
+      pong_due_ = std::make_unique<std::string>(as_text(decoder_.control()));
       append_due_control();
       return true;
     case Event::Close: client_closed(decoder_.control()); return false;
@@ -168,6 +170,7 @@ void Relay::client_unwritable(const std::string& how) {
   close_due_.reset();
   pong_due_.reset();
   client_out_.clear();
+  bulk_.clear();
 }
 
 void Relay::write_target() {
@@ -198,23 +201,39 @@ void Relay::pump_down(bool target_ready) {
     }
   }
   append_due_control();
-  if (!client_out_.empty() || !client_.flushed()) write_client();
-  if (down_ == Flow::Draining && !close_due_ && client_out_.empty() && client_.flushed()) {
-    down_ = Flow::Closed;
-  }
+  if (owes_client()) write_client();
+  if (down_ == Flow::Draining && !close_due_ && !owes_client()) down_ = Flow::Closed;
 }
 
 void Relay::read_target() {
+  if (!bulk_.empty()) return;  // its hang-up is reported though nobody asked
+  if (bulk_.flows() && client_out_.empty() && observer_ == nullptr && target_->is_plain()) {
+    return splice_target();
+  }
   const MutableBytes room = encoder_.room(client_out_);
   if (room.empty()) return;
   const IoResult result = target_->read(room);
   if (result.is_ok()) {
     to_client_ += result.bytes;
+    bulk_.note_read(result.bytes);
     if (observer_ != nullptr) observer_->from_target(room.first(result.bytes));
     encoder_.seal(client_out_, result.bytes);
     return;
   }
   client_out_.release_if_empty();
+  target_ended(result);
+}
+
+void Relay::splice_target() {
+  const IoResult result = bulk_.take(target_->fd());
+  if (result.is_ok()) {
+    to_client_ += result.bytes;
+  } else if (bulk_.flows()) {
+    target_ended(result);
+  }  // else the next turn reads
+}
+
+void Relay::target_ended(const IoResult& result) {
   if (result.kind == IoResult::Kind::Again) return;
   target_ended_ = true;
   // a write that failed took the error with it, and reading says just EOF
@@ -258,17 +277,30 @@ void Relay::append_due_control() {
   }
 }
 
-void Relay::write_client() {
+bool Relay::owes_client() const {
+  return !bulk_.empty() || !client_out_.empty() || !client_.flushed();
+}
+
+// What is in the ring came later than what is in the pipe.
+IoResult Relay::send_client() {
+  if (!bulk_.empty()) return bulk_.send(client_.fd());
   const auto [first, second] = client_out_.readable();
   const std::array parts = {first, second};
-  const std::size_t held = client_.unflushed();
   const IoResult result = client_.write(parts);
+  if (result.is_ok()) client_out_.drop(result.bytes);
+  return result;
+}
+
+void Relay::write_client() {
+  const std::size_t held = client_.unflushed();
+  const bool spliced = !bulk_.empty();
+  const IoResult result = send_client();
   if (result.kind == IoResult::Kind::Failed) return client_unwritable(describe(result));
   const std::size_t holds = client_.unflushed();
   if (held > holds) written_to_client_ += held - holds;
   if (!result.is_ok()) return;
   written_to_client_ += result.bytes;
-  client_out_.drop(result.bytes);
+  if (spliced && bulk_.empty() && !client_out_.empty()) write_client();
 }
 
 std::string_view Relay::ending() const {
@@ -294,15 +326,17 @@ bool Relay::reads_client() const {
 }
 
 bool Relay::reads_target() const {
-  const bool relays = down_ == Flow::Open && ws::FrameEncoder::has_room(client_out_) && may_read();
+  const bool relays =
+      down_ == Flow::Open && bulk_.empty() && ws::FrameEncoder::has_room(client_out_) && may_read();
   return relays || discards_target();
 }
 
 io::Interest Relay::client_interest() const {
   const bool read = reads_client();
-  return client_.interest({.read = read,
-                           .write = !client_out_.empty() || close_due_ || pong_due_ || ping_due_,
-                           .hang_up = !read && up_ == Flow::Open && !client_hung_up_});
+  return client_.interest(
+      {.read = read,
+       .write = !client_out_.empty() || !bulk_.empty() || close_due_ || pong_due_ || ping_due_,
+       .hang_up = !read && up_ == Flow::Open && !client_hung_up_});
 }
 
 io::Interest Relay::target_interest() const {

@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/ring_buffer.h"
 #include "base/token_bucket.h"
+#include "io/conduit.h"
 #include "io/stream.h"
+#include "session/bulk.h"
 #include "session/close_reason.h"
 #include "ws/frame_decoder.h"
 #include "ws/frame_encoder.h"
@@ -39,8 +41,10 @@ class RelayObserver {
 /// client's Close, what it had sent before still reaches the target.
 class Relay {
  public:
-  /// `scratch` is shared by all sessions; nothing stays in it between two calls.
-  Relay(io::Stream& client, ws::Payload payload, BufferPool& pool, MutableBytes scratch);
+  /// `scratch` is shared by all sessions; nothing stays in it between two calls. Without `pipes` nothing
+  /// is spliced.
+  Relay(io::Stream& client, ws::Payload payload, BufferPool& pool, MutableBytes scratch,
+        io::PipePool* pipes = nullptr);
 
   /// Sends `head` (the 101) before anything else.
   void send_first(std::string_view head);
@@ -120,8 +124,11 @@ class Relay {
   bool may_send_control();
   void write_target();
   void read_target();
+  void splice_target();
+  void target_ended(const io::IoResult& result);
   void discard_target();
   void write_client();
+  io::IoResult send_client();
   void append_due_control();
   void client_closed(Bytes payload);
   void client_unwritable(const std::string& how);
@@ -130,6 +137,7 @@ class Relay {
   [[nodiscard]] bool discards_target() const;
   [[nodiscard]] bool may_read() const { return observer_ == nullptr || observer_->has_room(); }
   [[nodiscard]] bool owes_target() const;
+  [[nodiscard]] bool owes_client() const;
   [[nodiscard]] bool reads_client() const;
   [[nodiscard]] bool reads_target() const;
 
@@ -141,14 +149,16 @@ class Relay {
   RingBuffer client_out_;  // sealed frames on their way to the client
   ws::FrameDecoder decoder_;
   ws::FrameEncoder encoder_;
+  Bulk bulk_;  // or a frame on its way to the client that never comes here
   Flow up_ = Flow::Open;
   Flow down_ = Flow::Open;
   bool target_given_up_ = false;  // writes to it are dropped
   bool target_ended_ = false;     // its EOF or failure was read
   bool client_hung_up_ = false;
   bool target_broke_ = false;
-  std::optional<PendingClose> close_due_;
-  std::optional<std::string> pong_due_;  // only the last of several counts (RFC 6455 section 5.5.3)
+  std::unique_ptr<PendingClose> close_due_;
+  std::unique_ptr<std::string>
+      pong_due_;  // only the last of several counts (RFC 6455 section 5.5.3)
   ws::CloseCode ending_code_ = ws::CloseCode::None;
   std::string ending_;
   bool ping_due_ = false;

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/ring_buffer.h"
 #include "config/config.h"
+#include "io/conduit.h"
 #include "io/dial.h"
 #include "io/event_loop.h"
 #include "session/admission.h"
@@ -52,6 +53,7 @@ struct Machinery {
   MutableBytes scratch;             ///< for the length of one call
   LogLimits* log_limits = nullptr;  ///< null: none
   AccessLog* access_log = nullptr;  ///< null: none
+  io::PipePool* pipes = nullptr;    ///< for bulk to clients; null: nothing is spliced
 };
 
 }  // namespace wsproxy::session
