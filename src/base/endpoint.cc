@@ -91,6 +91,12 @@ bool SocketAddress::is_wildcard() const {
   return family() == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&as_v6(storage_).sin6_addr) != 0;
 }
 
+bool SocketAddress::is_loopback() const {
+  constexpr std::uint32_t kNet = 127;
+  if (family() == AF_INET) return ntohl(as_v4(storage_).sin_addr.s_addr) >> 24 == kNet;
+  return family() == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&as_v6(storage_).sin6_addr) != 0;
+}
+
 std::string SocketAddress::host() const {
   if (family() == AF_INET) return v4_text(&as_v4(storage_).sin_addr);
   if (family() == AF_INET6) {

@@ -30,6 +30,7 @@ class SocketAddress {
   [[nodiscard]] std::uint16_t port() const;  ///< 0 for AF_UNIX
   void set_port(std::uint16_t port);
   [[nodiscard]] bool is_wildcard() const;
+  [[nodiscard]] bool is_loopback() const;  ///< 127.0.0.0/8, ::1
 
   /// "127.0.0.1:5900", "[::1]:5900", "unix:/run/x". IPv4-mapped IPv6 is shown as IPv4.
   [[nodiscard]] std::string to_string() const;

@@ -116,23 +116,32 @@ class SocketDial final : public Dial {
       addresses_.pop_back();
       address.set_port(port_);
       if (begin(address)) {
-        if (!addresses_.empty()) next_.arm(kStagger);
+        if (pending_ && !addresses_.empty()) next_.arm(kStagger);
         return;
       }
     }
     give_up_if_none_left();
   }
 
-  // True if an attempt is under way now; false if it failed at once.
+  // True if an attempt is under way now, or there already; false if it failed at once.
   bool begin(const SocketAddress& address) {
     UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) {
       note(errno);
       return false;
     }
-    const int done = ::connect(fd.get(), address.get(), address.length());
+    int done = ::connect(fd.get(), address.get(), address.length());
+    // within this machine all is settled by now though it says "in progress": who asks again need not wait
+    if (done != 0 && errno == EINPROGRESS && address.is_loopback()) {
+      done = ::connect(fd.get(), address.get(), address.length());
+      if (done != 0 && errno == EALREADY) errno = EINPROGRESS;
+    }
+    if (done == 0) {
+      connected(std::move(fd));
+      return true;
+    }
     // a Unix socket whose queue is full says EAGAIN and polls writable: nothing to wait for
-    if (done != 0 && errno != EINPROGRESS) {
+    if (errno != EINPROGRESS) {
       note(errno == EAGAIN ? ECONNREFUSED : errno);
       return false;
     }
@@ -147,8 +156,12 @@ class SocketDial final : public Dial {
     if (::getsockopt(attempt.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
     if (error != 0) return attempt_failed(attempt, error);
     attempt.watch.set({});
-    tune_tcp(attempt.fd.get(), limits_.user_timeout);
-    finish(std::make_unique<PlainStream>(std::move(attempt.fd)));
+    connected(std::move(attempt.fd));
+  }
+
+  void connected(UniqueFd fd) {
+    tune_tcp(fd.get(), limits_.user_timeout);
+    finish(std::make_unique<PlainStream>(std::move(fd)));
   }
 
   void attempt_failed(Attempt& attempt, int error) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "io/plain_stream.h"
 
 namespace wsproxy::io {
 namespace {
@@ -125,7 +126,9 @@ Listener::Listener(EventLoop& loop, UniqueFd socket, OnAccept on_accept, SocketF
       watch_(std::make_unique<Watch>(loop, socket_.get(), [this](Ready) { accept_some(); })),
       retry_(loop.timers(), [this] { start(); }),
       on_accept_(std::move(on_accept)),
-      shortages_(loop.clock(), "times accepting had to pause", kShortageLimit, log::Level::Error) {}
+      shortages_(loop.clock(), "times accepting had to pause", kShortageLimit, log::Level::Error) {
+  tune_tcp(socket_.get());  // what it accepts inherits that: no system call for each connection
+}
 
 void Listener::start() { watch_->set({.read = true}); }
 

@@ -15,7 +15,7 @@
 
 namespace wsproxy::io {
 
-/// Accepts from a socket that is listening already. Out of descriptors or memory it pauses for
+/// Accepts from a socket that is listening already; connections are tuned (see tune_tcp). Out of descriptors or memory it pauses for
 /// 100 ms at a time instead of spinning; the connections wait in the kernel's queue.
 class Listener {
  public:

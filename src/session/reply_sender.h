@@ -22,11 +22,13 @@ class ReplySender {
 
  private:
   io::IoResult send_memory(io::Stream& client);
-  io::IoResult send_file(io::Stream& client, MutableBytes scratch);
+  io::IoResult send_file(io::Stream& client);
+  io::IoResult copy_file(io::Stream& client, MutableBytes scratch);
 
   web::Reply reply_;
   std::size_t memory_done_ = 0;  // of head and body together
   std::uint64_t progress_ = 0;
+  bool copies_ = false;  // the kernel cannot send the file by itself
 };
 
 }  // namespace wsproxy::session

@@ -43,11 +43,7 @@ Session::Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::stri
       client_watch_(machinery.loop, client_->fd(),
                     [this](io::Ready ready) { client_event(ready); }),
       end_of_turn_(machinery.loop, [this] { end_of_turn(); }),
-      deadline_(machinery.loop.timers(), [this] { survive([this] { out_of_time(); }); }),
-      resume_(machinery.loop.timers(), [this] {
-        client_ready_ = true;
-        advance();
-      }) {
+      deadline_(machinery.loop.timers(), [this] { survive([this] { out_of_time(); }); }) {
   arm_for(Phase::Sniff);
   // their places are few: who does not ask soon is not told
   if (visit_.denial())
@@ -114,7 +110,7 @@ Step Session::tls_handshake() {
     }
     return enter(Phase::Linger);
   }
-  log::debug("%s %s", log_.tag().c_str(), stream.version());
+  log_.debug("%s", stream.version());
   if (const std::string who = stream.peer_name(); !who.empty()) {
     log::info("%s client certificate of \"%s\"", log_.tag().c_str(), for_log(who).c_str());
   }
@@ -139,10 +135,11 @@ Step Session::read_request() {
 // A whole head is there: a page, a file, or an upgrade?
 Step Session::dispatch() {
   const http::RequestHead& head = opening_->head();
-  log::debug("%s request: %s %s", log_.tag().c_str(), for_log(head.method).c_str(),
-             for_log(head.path).c_str());
+  if (log::enabled(log::Level::Debug)) {
+    log_.debug("request: %s %s", for_log(head.method).c_str(), for_log(head.path).c_str());
+  }
   if (const auto denial = visit_.denial()) return refuse(too_many(*denial));
-  opening_->local = local_address(client_->fd());
+  if (opening_->local.family() == AF_UNSPEC) opening_->local = local_address(client_->fd());
   if (const auto refusal = check_request(incoming(), *settings_)) return refuse(*refusal);
   if (ws::is_upgrade(head)) return enter(Phase::Authorize);
   if (const auto refusal = check_page_request(head)) return refuse(*refusal);
@@ -165,7 +162,7 @@ Step Session::respond() {
   enter(Phase::ReadRequest);
   arm_for(Phase::ReadRequest);
   // a client that sends request upon request must not keep the others waiting
-  if (opening.has_received() || client_->has_buffered()) resume_.arm(Duration::zero());
+  if (opening.has_received() || client_->has_buffered()) resume_soon();
   return Step::Wait;
 }
 
@@ -189,7 +186,7 @@ Step Session::authorize() {
 Step Session::upgrade() {
   const Opening& opening = *opening_;
   relay_ = std::make_unique<Relay>(*client_, opening.upgrade.payload, machinery_.pool,
-                                   machinery_.scratch);
+                                   machinery_.scratch, machinery_.pipes);
   log_.open(settings_->target.to_string(), opening.head().path, secure_);
   begin_access(101);
   relay_->limit_control_frames(machinery_.loop.clock(),
@@ -201,6 +198,7 @@ Step Session::upgrade() {
   }
   relay_->take_early(opening.behind_head());
   opening_.reset();
+  client_ready_ = false;  // the head was read to its end; of more the loop will tell
   begin_lifetime();
   const config::Config& config = settings_->config;
   io::Dialer& dialer = settings_->dialer ? *settings_->dialer : machinery_.dialer;
@@ -218,7 +216,7 @@ Step Session::connect() {
     relay_->close(CloseReason::ClientGone, "");
     return give_up_dialling();
   }
-  if (relay_->can_continue()) resume_.arm(Duration::zero());
+  if (relay_->can_continue()) resume_soon();
   if (dial_->pending()) return Step::Wait;
   auto stream = dial_->take();
   if (!stream) {
@@ -227,8 +225,8 @@ Step Session::connect() {
   }
   drop_dial();
   target_ = std::move(*stream);
-  target_watch_ = std::make_unique<io::Watch>(machinery_.loop, target_->fd(),
-                                              [this](io::Ready ready) { target_event(ready); });
+  target_watch_.emplace(machinery_.loop, target_->fd(),
+                        [this](io::Ready ready) { target_event(ready); });
   relay_->attach(*target_);
   return enter(Phase::Relay);
 }
@@ -236,7 +234,7 @@ Step Session::connect() {
 Step Session::relay() {
   relay_->pump(std::exchange(client_ready_, false), std::exchange(target_ready_, false));
   if (!relay_->both_open() || relay_->hung_up()) return enter(Phase::Drain);
-  if (relay_->can_continue()) resume_.arm(Duration::zero());
+  if (relay_->can_continue()) resume_soon();
   return Step::Wait;
 }
 
@@ -246,7 +244,7 @@ Step Session::drain() {
     conclude();
     return enter(Phase::Linger);
   }
-  if (relay_->can_continue()) resume_.arm(Duration::zero());
+  if (relay_->can_continue()) resume_soon();
   return Step::Wait;
 }
 
@@ -258,10 +256,8 @@ Step Session::linger() {
 
 // --- from phase to phase ---
 
-Step Session::enter(Phase next) {         // the only place phase_ changes, but for finish()
-  if (log::enabled(log::Level::Debug)) {  // the tag is not put together for nothing
-    log::debug("%s %s -> %s", log_.tag().c_str(), name(phase_), name(next));
-  }
+Step Session::enter(Phase next) {  // the only place phase_ changes, but for finish()
+  log_.debug("%s -> %s", name(phase_), name(next));
   phase_ = next;
   switch (next) {
     case Phase::Respond:
@@ -287,7 +283,7 @@ Step Session::enter(Phase next) {         // the only place phase_ changes, but 
 }
 
 Step Session::reply_with(web::Reply reply) {
-  log::debug("%s reply: %d", log_.tag().c_str(), reply.status);
+  log_.debug("reply: %d", reply.status);
   begin_access(reply.status);
   opening_->reply = std::make_unique<ReplySender>(std::move(reply));
   return enter(Phase::Respond);
@@ -314,8 +310,19 @@ void Session::drop_dial() {
   end_of_turn_.run_soon();
 }
 
+// For bytes that no event announces. Few sessions ever need it.
+void Session::resume_soon() {
+  if (!resume_) {
+    resume_ = std::make_unique<io::Timer>(machinery_.loop.timers(), [this] {
+      client_ready_ = true;
+      advance();
+    });
+  }
+  resume_->arm(Duration::zero());
+}
+
 Step Session::end(std::string_view why) {
-  log::debug("%s %.*s", log_.tag().c_str(), static_cast<int>(why.size()), why.data());
+  log_.debug("%.*s", static_cast<int>(why.size()), why.data());
   finish();
   return Step::Wait;
 }

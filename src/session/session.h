@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,8 +30,8 @@ enum class Step : std::uint8_t { Next, Wait };
 
 class Session {
  public:
-  /// `client` is plain and connected; `peer` names it in the log; `visit` is what it was let in by, perhaps
-  /// to be refused. `on_closed` is called once, from
+  /// `client` is plain and connected, `machinery` outlives the session; `peer` names it in the log; `visit` is
+  /// what it was let in by, perhaps to be refused. `on_closed` is called once, from
   /// the loop's deferred work: the place to destroy the session.
   Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::string peer,
           std::shared_ptr<const Settings> settings, const Machinery& machinery,
@@ -102,6 +103,7 @@ class Session {
   Step give_up_dialling();
   void say_goodbye(CloseReason reason);
   void drop_dial();
+  void resume_soon();
   Step end(std::string_view why);  // at once, with nothing left to say
   void finish();
   void out_of_time();
@@ -116,7 +118,7 @@ class Session {
   [[nodiscard]] web::Asked asked() const;
 
   std::shared_ptr<const Settings> settings_;
-  Machinery machinery_;
+  const Machinery& machinery_;
   std::move_only_function<void()> on_closed_;
   Phase phase_ = Phase::Sniff;
   bool client_ready_ = true;  // a read may give something: also at the very start
@@ -140,10 +142,10 @@ class Session {
   std::unique_ptr<Relay> relay_;
   std::unique_ptr<Lifetime> lifetime_;  // null: no limit
   io::Watch client_watch_;
-  std::unique_ptr<io::Watch> target_watch_;
+  std::optional<io::Watch> target_watch_;
   io::Deferred end_of_turn_;
   io::Timer deadline_;
-  io::Timer resume_;  // TLS holds bytes that no event announces: go on after the others' turn
+  std::unique_ptr<io::Timer> resume_;  // when TLS holds bytes that no event announces
 };
 
 }  // namespace wsproxy::session

@@ -146,7 +146,7 @@ void Session::finish() {
   }
   phase_ = Phase::Closed;
   deadline_.cancel();
-  resume_.cancel();
+  if (resume_) resume_->cancel();
   client_watch_.set({});
   if (target_watch_) target_watch_->set({});
   end_of_turn_.run_soon();

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cinttypes>
+#include <cstdarg>
 #include <cstdio>
 #include <utility>
 
@@ -22,6 +23,16 @@ std::string SessionLog::tag() const { return "[s" + std::to_string(id_) + " " + 
 
 bool SessionLog::may_log(LogLimits::Kind LogLimits::* kind) const {
   return machinery_.log_limits == nullptr || (machinery_.log_limits->*kind).allow();
+}
+
+void SessionLog::debug(const char* format, ...) const {
+  if (!log::enabled(log::Level::Debug)) return;
+  std::array<char, 1201> text{};
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  va_end(arguments);
+  log::debug("%s %s", tag().c_str(), text.data());
 }
 
 void SessionLog::open(const std::string& target, std::string_view path, bool secure) {

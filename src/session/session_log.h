@@ -32,6 +32,9 @@ class SessionLog {
   /// False: the line of this kind is one too many, for all sessions together.
   [[nodiscard]] bool may_log(LogLimits::Kind LogLimits::* kind) const;
 
+  /// A line with the tag in front, put together only if somebody wants it. At most 1,200 bytes.
+  [[gnu::format(printf, 2, 3)]] void debug(const char* format, ...) const;
+
   /// The session's opening line; a closing one is due then.
   void open(const std::string& target, std::string_view path, bool secure);
   [[nodiscard]] bool is_open() const { return open_; }

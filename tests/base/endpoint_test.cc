@@ -170,6 +170,16 @@ TEST(SocketAddress, PortsAreSetAndRead) {
   EXPECT_EQ(path.to_string(), "unix:/run/x");
 }
 
+TEST(SocketAddress, KnowsWhatIsOnThisMachine) {
+  EXPECT_TRUE(SocketAddress::numeric("127.0.0.1", 80)->is_loopback());
+  EXPECT_TRUE(SocketAddress::numeric("127.255.0.9", 80)->is_loopback());
+  EXPECT_TRUE(SocketAddress::numeric("::1", 80)->is_loopback());
+  EXPECT_FALSE(SocketAddress::numeric("128.0.0.1", 80)->is_loopback());
+  EXPECT_FALSE(SocketAddress::numeric("::2", 80)->is_loopback());
+  EXPECT_FALSE(SocketAddress::numeric("::", 80)->is_loopback());
+  EXPECT_FALSE(SocketAddress::unix_path("/x")->is_loopback());
+}
+
 TEST(SocketAddress, KnowsTheWildcards) {
   EXPECT_TRUE(SocketAddress::numeric("0.0.0.0", 80)->is_wildcard());
   EXPECT_TRUE(SocketAddress::numeric("::", 80)->is_wildcard());

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,11 +61,11 @@ class SessionLogTest : public testing::Test {
 
   void begin() {
     client_ = std::make_shared<Peer>();
-    const Machinery machinery{loop_,    dialer_,       admission_,  pool_,
-                              scratch_, limits_.get(), &access_log_};
+    machinery_.emplace(
+        Machinery{loop_, dialer_, admission_, pool_, scratch_, limits_.get(), &access_log_});
     session_ =
         std::make_unique<Session>(7, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51",
-                                  settings_, machinery, [this] { session_.reset(); });
+                                  settings_, *machinery_, [this] { session_.reset(); });
     session_->advance();
   }
   void turn(int times = 4) {
@@ -109,6 +110,7 @@ class SessionLogTest : public testing::Test {
   Admission admission_{clock_, [] {}};
   BufferPool pool_;
   std::vector<std::byte> scratch_;
+  std::optional<Machinery> machinery_;
   std::shared_ptr<Settings> settings_;
   std::unique_ptr<LogLimits> limits_;
   std::vector<std::string> access_;

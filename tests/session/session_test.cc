@@ -80,9 +80,8 @@ class SessionTest : public testing::Test {
   }
 
   void begin(Admission::Visit visit = {}) {
-    const Machinery machinery{loop_, dialer_, admission_, pool_, scratch_};
     session_ = std::make_unique<Session>(
-        1, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51", settings_, machinery,
+        1, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51", settings_, machinery_,
         [this] { session_.reset(); }, std::move(visit));
     session_->advance();
   }
@@ -149,6 +148,7 @@ class SessionTest : public testing::Test {
   int left_ = 0;
   BufferPool pool_;
   std::vector<std::byte> scratch_;
+  const Machinery machinery_{loop_, dialer_, admission_, pool_, scratch_};
   std::shared_ptr<Settings> settings_;
   std::shared_ptr<Peer> client_;
   std::shared_ptr<Peer> target_;
