@@ -1,5 +1,5 @@
 // What the kernel knows of the daemon and its helpers: descriptors, children, memory, the time they took.
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
 const read = (file) => {
   try {
@@ -9,8 +9,16 @@ const read = (file) => {
   }
 };
 
-/** How many descriptors a process has open. */
-export const descriptors = (pid) => readdirSync(`/proc/${pid}/fd`).length;
+const linkOf = (file) => {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return 'pipe:'; // just closed
+  }
+};
+
+/** How many descriptors a process has open, but for pipes: empty ones are kept for reuse. */
+export const descriptors = (pid) => readdirSync(`/proc/${pid}/fd`).filter((fd) => !linkOf(`/proc/${pid}/fd/${fd}`).startsWith('pipe:')).length;
 
 /** Its children, as { pid, name }; `wsproxy-lookup` looks names up, `wsproxy-log` writes a log. */
 export function children(pid) {
