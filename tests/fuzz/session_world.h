@@ -74,12 +74,10 @@ class World {
     settings->config.server_name = {"desk.example"};
     client->keeps_rest = options.client_keeps_rest;
     target->keeps_rest = options.target_keeps_rest;
-    log_limits_.emplace(loop_);
-    session::Machinery machinery{loop_, dialer_, admission_, pool_, scratch()};
-    machinery.log_limits = &*log_limits_;
-    machinery.access_log = &access_log_;
+    machinery_.log_limits = &log_limits_.emplace(loop_);
+    machinery_.access_log = &access_log_;
     session = std::make_unique<session::Session>(1, std::make_unique<test::ScriptedStream>(client),
-                                                 "10.0.0.7:51123", std::move(settings), machinery,
+                                                 "10.0.0.7:51123", std::move(settings), machinery_,
                                                  [this] {
                                                    session.reset();
                                                    ++closed_;
@@ -236,6 +234,7 @@ class World {
   std::optional<session::LogLimits> log_limits_;
   session::AccessLog access_log_{std::make_unique<CheckingOutput>(),
                                  session::AccessLog::Format::Combined};
+  session::Machinery machinery_{loop_, dialer_, admission_, pool_, scratch()};
   std::optional<SteadyTime> relays_since_;
   bool limited_time_ = false;
   int closed_ = 0;
