@@ -206,7 +206,6 @@ tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e
 
 check: deps-check
 	@$(MAKE) --no-print-directory BUILD=release test-binaries
-	@$(MAKE) --no-print-directory BUILD=asan test-binaries
 	@$(MAKE) --no-print-directory tests/e2e/node_modules/.package-lock.json
 	@scripts/check
 
