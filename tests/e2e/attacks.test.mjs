@@ -139,7 +139,7 @@ test('a session stays calm beside four that move all they can, and a page is ser
   await until('the floods', () => readers.every(({ output }) => output.length > 0));
   const busy = await roundTrips(50);
   const marks = readers.map(({ output }) => output.length);
-  assert.ok(busy < 150, `${busy} ms`);
+  assert.ok(busy < 500, `${busy} ms`);
   assert.equal((await get(t, proxy.port, '/')).status, 200);
   await until('the floods to go on, each of them', () => readers.every(({ output }, i) => output.length > marks[i]));
 });

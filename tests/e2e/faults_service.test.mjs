@@ -79,6 +79,7 @@ async function startBusy(t) {
 test(`SIGHUP ten times while ${sessions} sessions are busy and others come: none is lost, nobody is refused`, async (t) => {
   const { proxy, rewrite, busy } = await startBusy(t);
   let coming = true;
+  t.after(() => (coming = false));
   let came = 0;
   const newcomers = (async () => {
     for (; coming; came++) {
@@ -97,7 +98,7 @@ test(`SIGHUP ten times while ${sessions} sessions are busy and others come: none
     proxy.child.kill('SIGHUP');
     await until('bytes for every session', () => busy.every(({ received }, n) => received() > marks[n]), { timeout: 20_000 });
   }
-  await until('newcomers all the time', () => came >= 10);
+  await until('newcomers all the time', () => came >= 10, { timeout: 30_000 });
   coming = false;
   await newcomers;
   assert.match(proxy.log, /reloaded: /);

@@ -48,10 +48,10 @@ async function startLeaving(t, target, options = [], more = {}) {
     session,
     turnTo,
     echo,
-    /** The live session is as quick as ever, or nearly. */
+    /** The live session is as quick as ever, or nearly: a loop that waits for one of the others is slower by seconds. */
     async calm() {
       const busy = await roundTrip(session);
-      assert.ok(busy < Math.max(20, 20 * quiet), `${busy} ms in place of ${quiet}`);
+      assert.ok(busy < Math.max(250, 20 * quiet), `${busy} ms in place of ${quiet}`);
       assert.equal((await get(t, proxy.port, '/')).status, 200);
     },
     settled: () => until('the descriptors as before', () => descriptors(proxy.pid) === before, { last: () => `${descriptors(proxy.pid)}, not ${before}` }),
