@@ -75,8 +75,10 @@ core := $(filter-out $(out)/src/main.o,$(objects)) $(out)/page_assets.o
 
 test_sources := $(sort $(shell find tests -name '*_test.cc') $(wildcard tests/support/*.cc))
 fuzz_sources := $(sort $(wildcard tests/fuzz/*_fuzz.cc))
-test_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(test_sources))
-fuzz_objects := $(patsubst tests/%.cc,$(out)/tests/%.o,$(fuzz_sources) tests/fuzz/replay_main.cc)
+# AddressSanitizer watches what is tested; the tests are the release build's, for compiling them takes longest
+tests_out := $(if $(filter asan,$(BUILD)),build/release,$(out))/tests
+test_objects := $(patsubst tests/%.cc,$(tests_out)/%.o,$(test_sources))
+fuzz_objects := $(patsubst tests/%.cc,$(tests_out)/%.o,$(fuzz_sources) tests/fuzz/replay_main.cc)
 fuzz_targets := $(patsubst tests/fuzz/%.cc,$(out)/fuzz/%,$(fuzz_sources))
 replay_targets := $(patsubst tests/fuzz/%.cc,$(out)/replay/%,$(fuzz_sources))
 
@@ -129,6 +131,15 @@ $(out)/tests/%.o: tests/%.cc | $(page)/page_assets.inc
 	@echo "  CXX  $@"
 	$(Q)$(CXX) $(compile_flags) $(test_flags) -Itests -MMD -MP -c -o $@ $<
 
+ifeq ($(BUILD),asan)
+$(test_objects) $(fuzz_objects): release-tests ;
+.PHONY: release-tests
+release-tests:
+	@$(MAKE) --no-print-directory BUILD=release test-objects
+else
+.PHONY: test-objects
+test-objects: $(test_objects) $(fuzz_objects)
+
 # the same flags as theirs, or the compiler does not take it
 precompiled := $(out)/tests/precompiled.h
 $(precompiled).gch: tests/support/precompiled.h
@@ -138,6 +149,7 @@ $(precompiled).gch: tests/support/precompiled.h
 	$(Q)$(CXX) $(compile_flags) $(test_flags) -Itests -x c++-header -o $@ $(precompiled)
 $(test_objects): $(precompiled).gch
 $(test_objects): test_flags += -include $(precompiled)
+endif
 
 $(out)/page_assets.o: $(page)/page_assets.S $(page)/page_assets.inc
 	@mkdir -p $(@D)
@@ -156,7 +168,7 @@ src/web/node_modules/.package-lock.json: src/web/package-lock.json src/web/packa
 	cd src/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
--include $(objects:.o=.d) $(test_objects:.o=.d) $(fuzz_objects:.o=.d) $(wildcard $(out)/tests/bench/*.d $(out)/tests/bench/*/*.d)
+-include $(objects:.o=.d) $(if $(filter asan,$(BUILD)),,$(test_objects:.o=.d) $(fuzz_objects:.o=.d)) $(wildcard $(out)/tests/bench/*.d $(out)/tests/bench/*/*.d)
 
 # --- run -------------------------------------------------------------------------------------------
 
@@ -184,7 +196,7 @@ $(out)/core.a: $(filter-out $(out)/src/server/% $(out)/src/daemon/%,$(core))
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(out)/replay/%: $(out)/tests/fuzz/%.o $(out)/tests/fuzz/replay_main.o $(out)/core.a
+$(out)/replay/%: $(tests_out)/fuzz/%.o $(tests_out)/fuzz/replay_main.o $(out)/core.a
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs)
