@@ -64,7 +64,7 @@ for (const { kind, first, next, kib } of [
   test(`1,000 clients whose ${kind} never end: a session stays calm, who comes is served, and they are gone after the time-out`, async (t) => {
     const half = 1000;
     const echo = await startEcho(t);
-    const proxy = await Proxy.start(t, echo.port, { args: [...tls, '--handshake-timeout', '6'] });
+    const proxy = await Proxy.start(t, echo.port, { args: [...tls, '--handshake-timeout', '12'] });
     const session = await WebSocketClient.open(t, { port: proxy.port });
     const quiet = await roundTrips(session);
     const before = { descriptors: descriptors(proxy.pid), rss: proxy.rss() };
@@ -87,7 +87,7 @@ for (const { kind, first, next, kib } of [
       await roundTrips(client, 3);
       client.socket.destroy();
     }
-    await until('the end of all of them', () => descriptors(proxy.pid) === before.descriptors, { timeout: 15_000, last: () => descriptors(proxy.pid) });
+    await until('the end of all of them', () => descriptors(proxy.pid) === before.descriptors, { timeout: 30_000, last: () => descriptors(proxy.pid) });
     await roundTrips(session, 3);
   });
 }
@@ -183,7 +183,7 @@ const connects = sanitized ? 4000 : 20_000;
 
 test(`${connects.toLocaleString('en')} connects of all kinds leave the descriptors as they were`, async (t) => {
   const echo = await startEcho(t);
-  const proxy = await Proxy.start(t, echo.port, { args: tls });
+  const proxy = await Proxy.start(t, echo.port, { args: [...tls, '--heartbeat', '0'] });
   const port = proxy.port;
   const session = await WebSocketClient.open(t, { port });
   const before = descriptors(proxy.pid);
