@@ -12,6 +12,7 @@
 #include "ws/frame.h"
 #include "ws/frame_decoder.h"
 #include "ws/frame_encoder.h"
+#include "ws/unmask.h"
 #include "ws/upgrade.h"
 
 namespace wsproxy {
