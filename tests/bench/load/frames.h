@@ -9,7 +9,11 @@
 
 namespace wsproxy::bench {
 
-enum Opcode : unsigned { kBinary = 2, kClose = 8, kPing = 9, kPong = 10 };
+// opcodes
+inline constexpr unsigned kBinary = 2;
+inline constexpr unsigned kClose = 8;
+inline constexpr unsigned kPing = 9;
+inline constexpr unsigned kPong = 10;
 
 /// A request to upgrade, and the Sec-WebSocket-Accept that has to come back.
 struct Upgrade {
