@@ -132,7 +132,7 @@ class Script {
         static_cast<ws::Opcode>(kind & 15), (kind & 16) == 0, payload, {mask, mask, ~mask, mask})));
   }
 
-  static std::size_t room(unsigned code) {
+  static std::size_t room(std::size_t code) {
     return code == 255 ? std::numeric_limits<std::size_t>::max() : code * code;
   }
 
@@ -199,7 +199,7 @@ class Script {
     }
     world_.client_sends(all);
   }
-  void once_too_often(unsigned what) {
+  void once_too_often(unsigned what) const {
     if (what % 2 == 1) world_.session->client_event({.read = (what & 2) != 0, .write = true});
     if (what % 4 == 2) world_.session->target_event({.read = (what & 8) != 0, .write = true});
     if (what % 4 == 0) CHECK(world_.session->summary().starts_with("[s1 10.0.0.7:51123] "));

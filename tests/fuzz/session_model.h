@@ -182,7 +182,9 @@ inline ClientStory read_client(std::string_view bytes, bool base64, unsigned mos
     }
     bytes.remove_prefix(head->begins);
     std::string payload(bytes.substr(0, static_cast<std::size_t>(head->size)));
-    for (std::size_t i = 0; i < payload.size(); ++i) payload[i] ^= mask[i % 4];
+    for (std::size_t i = 0; i < payload.size(); ++i) {
+      payload[i] = static_cast<char>(payload[i] ^ mask[i % 4]);
+    }
     bytes.remove_prefix(payload.size());
     const bool whole = payload.size() == head->size;
     if (opcode < 8 && !base64) story.payload += payload;

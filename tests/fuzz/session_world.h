@@ -192,7 +192,7 @@ class World {
   }
 
   // Reports what was asked for and can be done; false: nothing.
-  bool report(test::Peer& peer, io::Interest interest, bool is_client) {
+  bool report(test::Peer& peer, io::Interest interest, bool is_client) const {
     const bool readable = peer.to_read.size() > peer.inside || (peer.to_read.empty() && peer.eof) ||
                           peer.read_error != 0;
     const bool any = interest != io::Interest{};
