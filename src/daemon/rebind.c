@@ -9,7 +9,7 @@
 //   AF_INET6 alone                     ::1
 //
 // Static and setuid programs escape it.
-#define _GNU_SOURCE
+#define _GNU_SOURCE  // NOLINT(bugprone-reserved-identifier): what libc calls it; for RTLD_NEXT
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -70,24 +70,24 @@ static int bind_v6(int fd, struct sockaddr_in6 to) {
 }
 
 #pragma GCC diagnostic ignored "-Wpedantic"  // glibc declares the address as a transparent union
-__attribute__((visibility("default"))) int bind(int fd, const struct sockaddr* address,
-                                                socklen_t size) {
+__attribute__((visibility("default"))) int bind(int fd, const struct sockaddr* addr,
+                                                socklen_t len) {
   if (next_bind == NULL) {
     errno = ENOSYS;
     return -1;
   }
-  if (old_port == 0 || address == NULL || option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) {
-    return next_bind(fd, address, size);
+  if (old_port == 0 || addr == NULL || option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) {
+    return next_bind(fd, addr, len);
   }
   // copied: a caller's buffer has no alignment that we could count on
-  if (size >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
+  if (len >= sizeof(struct sockaddr_in) && addr->sa_family == AF_INET) {
     struct sockaddr_in v4;
-    memcpy(&v4, address, sizeof v4);
+    memcpy(&v4, addr, sizeof v4);
     if (v4.sin_port == old_port) return bind_v4(fd, v4);
-  } else if (size >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
+  } else if (len >= sizeof(struct sockaddr_in6) && addr->sa_family == AF_INET6) {
     struct sockaddr_in6 v6;
-    memcpy(&v6, address, sizeof v6);
+    memcpy(&v6, addr, sizeof v6);
     if (v6.sin6_port == old_port) return bind_v6(fd, v6);
   }
-  return next_bind(fd, address, size);
+  return next_bind(fd, addr, len);
 }
