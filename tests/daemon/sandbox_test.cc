@@ -363,8 +363,18 @@ TEST_F(SystemCallsTest, WhoStartsOthersLimitsThemFurther) {
 }
 
 TEST_F(SystemCallsTest, ADeniedCallIsFatalForTests) {
-  const std::string end = as(Role::Daemon, [] { return tried(::fork()); }, Denied::Fatal);
+  test::Pipe errors = test::Pipe::make();
+  const std::string end = as(
+      Role::Daemon,
+      [&] {
+        ::dup2(errors.to.get(), STDERR_FILENO);
+        return tried(::fork());
+      },
+      Denied::Fatal);
+  errors.to.reset();
   EXPECT_TRUE(end.starts_with("ended: ")) << end;
+  const std::string said = test::read_to_end(errors.from.get());
+  EXPECT_TRUE(said.starts_with("wsproxy: sandbox: denied system call ")) << said;
 }
 
 TEST(Sandbox, SaysWhatItHasAndTheKernelAgrees) {
