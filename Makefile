@@ -276,7 +276,7 @@ bench-programs: $(out)/wsproxy $(out)/bench_load $(out)/bench_floor $(out)/bench
 lint: deps-lint $(page)/page_assets.inc src/web/tools/node_modules/.package-lock.json layers
 	clang-format-19 --dry-run --Werror $(cc_files)
 	scripts/tidy $(cc_files)
-	shellcheck .ci/run tests/bench/run scripts/service/wsproxy.init scripts/service/wsproxy.hand-over $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
+	shellcheck .ci/run tests/bench/run tests/fuzz/oss-fuzz/build.sh scripts/debian/wsproxy.p* scripts/service/wsproxy.init scripts/service/wsproxy.hand-over $(filter-out %.mjs %.cc %.py %.bash-completion scripts/service scripts/debian,$(wildcard scripts/*))
 	mandoc -Tlint -Wwarning man/wsproxy.8 man/wsproxy.conf.5
 	for page in man/wsproxy.8 man/wsproxy.conf.5; do MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 $$page 2>&1 >/dev/null | (! grep .) || exit 1; done
 	cd src/web/tools && npm run --silent check
