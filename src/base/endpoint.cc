@@ -124,13 +124,6 @@ SocketAddress local_address(int fd) {
   return {reinterpret_cast<const sockaddr*>(&storage), length};
 }
 
-SocketAddress peer_address(int fd) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
-  return {reinterpret_cast<const sockaddr*>(&storage), length};
-}
-
 Result<HostPort> parse_host_port(std::string_view text, bool host_optional) {
   const auto bad = [&](const char* why) {
     return fail(Errc::Invalid, "'" + std::string(text) + "': " + why);

@@ -42,9 +42,8 @@ class SocketAddress {
   socklen_t length_ = 0;
 };
 
-/// The address that socket `fd` is bound to, or that its peer has; AF_UNSPEC on failure.
+/// The address that socket `fd` is bound to; AF_UNSPEC on failure.
 SocketAddress local_address(int fd);
-SocketAddress peer_address(int fd);
 
 struct HostPort {
   std::string host;  ///< without brackets; empty when the text had none ("5900")

@@ -146,10 +146,13 @@ void Listener::leave() {
 
 void Listener::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn && socket_; ++i) {
-    UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    UniqueFd fd(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
       exhausted_ = false;
-      on_accept_(std::move(fd));
+      on_accept_(std::move(fd), SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
       continue;
     }
     if (is_exhausted(errno)) {
@@ -245,8 +248,7 @@ Result<UniqueFd> adopt_listener(int fd) {
   return UniqueFd(*moved);
 }
 
-std::string peer_name(int fd) {
-  const SocketAddress peer = peer_address(fd);
+std::string peer_name(int fd, const SocketAddress& peer) {
   if (peer.family() != AF_UNIX) return peer.to_string();
   ucred who{};
   socklen_t length = sizeof who;

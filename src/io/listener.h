@@ -11,15 +11,16 @@
 #include "base/log_throttle.h"
 #include "base/unique_fd.h"
 #include "io/event_loop.h"
+#include "io/plain_stream.h"
 #include "io/socket_file.h"
 
 namespace wsproxy::io {
 
-/// Accepts from a socket that is listening already; connections are tuned (see tune_tcp). Out of descriptors or memory it pauses for
-/// 100 ms at a time instead of spinning; the connections wait in the kernel's queue.
+/// Accepts from a socket that is listening already; connections are tuned (see tune_tcp). Out of descriptors
+/// or memory it pauses for 100 ms at a time instead of spinning; the connections wait in the kernel's queue.
 class Listener {
  public:
-  using OnAccept = std::move_only_function<void(UniqueFd)>;
+  using OnAccept = std::move_only_function<void(UniqueFd, const SocketAddress& peer)>;
 
   /// `file`: that of a Unix socket, removed when listening ends.
   Listener(EventLoop& loop, UniqueFd socket, OnAccept on_accept, SocketFile file = {});
@@ -34,6 +35,9 @@ class Listener {
   [[nodiscard]] int fd() const { return socket_.get(); }
 
   [[nodiscard]] SocketAddress address() const { return local_address(socket_.get()); }
+
+  /// Of the connections that come from now on, see set_user_timeout().
+  void set_user_timeout(Duration timeout) { io::set_user_timeout(socket_.get(), timeout); }
 
  private:
   void accept_some();
@@ -80,6 +84,6 @@ Result<UnixListener> listen_on_unix(const std::string& path, unsigned mode);
 Result<UniqueFd> adopt_listener(int fd);
 
 /// Who is at the other end of a connected socket, for logs: "10.0.0.7:51123", "unix:pid=812,uid=33".
-std::string peer_name(int fd);
+std::string peer_name(int fd, const SocketAddress& peer);
 
 }  // namespace wsproxy::io

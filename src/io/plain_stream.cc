@@ -47,7 +47,12 @@ IoResult PlainStream::peek(MutableBytes out) {
   return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
 }
 
-IoResult PlainStream::write(std::span<const Bytes> parts) {
+IoResult PlainStream::write(std::span<const Bytes> parts) { return send(parts, 0); }
+
+// The kernel waits for the FIN.
+IoResult PlainStream::write_last(std::span<const Bytes> parts) { return send(parts, MSG_MORE); }
+
+IoResult PlainStream::send(std::span<const Bytes> parts, int flags) {
   std::array<iovec, kMaxParts> vectors{};
   std::size_t count = 0;
   for (const Bytes part : parts.first(std::min(parts.size(), kMaxParts))) {
@@ -58,12 +63,12 @@ IoResult PlainStream::write(std::span<const Bytes> parts) {
   if (count == 0) return IoResult::ok(0);
   ssize_t n = 0;
   if (count == 1) {
-    n = ::send(fd_.get(), vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+    n = ::send(fd_.get(), vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL | flags);
   } else {
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = count;
-    n = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+    n = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | flags);
   }
   if (n >= 0) return IoResult::ok(static_cast<std::size_t>(n));
   return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
@@ -107,13 +112,15 @@ void tune_tcp(int fd, Duration user_timeout) {
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
   set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
   set(IPPROTO_TCP, TCP_KEEPINTVL, 15);
-  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
-  set_user_timeout(fd, user_timeout);
+  if (user_timeout > Duration::zero()) {
+    set_user_timeout(fd, user_timeout);  // the kernel counts no probes then
+  } else {
+    set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+  }
 }
 
 void set_user_timeout(int fd, Duration timeout) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
-  if (ms <= 0) return;
   const int value = static_cast<int>(std::min(ms, kMaxMilliseconds));
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
 }

@@ -17,11 +17,14 @@ class PlainStream final : public Stream {
   IoResult read(MutableBytes out) override;
   IoResult peek(MutableBytes out) override;
   IoResult write(std::span<const Bytes> parts) override;
+  IoResult write_last(std::span<const Bytes> parts) override;
   void shutdown_write() override;
   [[nodiscard]] int fd() const override { return fd_.get(); }
   [[nodiscard]] bool is_plain() const override { return true; }
 
  private:
+  IoResult send(std::span<const Bytes> parts, int flags);
+
   UniqueFd fd_;
 };
 
@@ -39,7 +42,7 @@ std::size_t unacknowledged_bytes(int fd);
 /// Bytes that the TCP peer of socket `fd` has acknowledged since it connected; 0 for other sockets.
 std::uint64_t acknowledged_bytes(int fd);
 
-/// TCP_NODELAY and keep-alive (first probe after 60 s of silence, dead after 4 more, 15 s apart)
+/// TCP_NODELAY and keep-alive (first probe after 60 s of silence, then 15 s apart; dead after `user_timeout`, or 4 more)
 /// for an Internet socket; nothing for others. `user_timeout`: how long what was sent may stay
 /// unacknowledged, and a peer without room for more (TCP_USER_TIMEOUT, tcp(7)); zero: as the system has it.
 void tune_tcp(int fd, Duration user_timeout = Duration::zero());

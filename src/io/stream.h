@@ -49,6 +49,10 @@ class Stream {
   /// itself has kept back (see flushed()).
   virtual IoResult write(std::span<const Bytes> parts) = 0;
 
+  /// The same for the last bytes: shutdown_write() follows at once if they all go, so that what ends the
+  /// stream may leave in the same segment.
+  virtual IoResult write_last(std::span<const Bytes> parts) { return write(parts); }
+
   /// How many bytes are still inside of what write() took: TLS records that the socket did not
   /// take. 0 once writing has failed.
   [[nodiscard]] virtual std::size_t unflushed() const { return 0; }

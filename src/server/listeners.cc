@@ -20,7 +20,7 @@ std::string url_of(const SocketAddress& address, bool tls) {
 
 }  // namespace
 
-Listeners::Listeners(io::EventLoop& loop, std::function<void(UniqueFd)> on_accept)
+Listeners::Listeners(io::EventLoop& loop, io::Listener::OnAccept on_accept)
     : loop_(loop), on_accept_(std::move(on_accept)) {}
 
 Status Listeners::open(const config::Config& config, std::vector<daemon::PassedSocket> passed,
@@ -109,8 +109,13 @@ void Listeners::add(UniqueFd socket, const std::string& where, io::SocketFile fi
                     const std::string& name) {
   handed_.push_back({.fd = socket.get(), .listen = where, .name = name});
   listeners_.push_back(std::make_unique<io::Listener>(
-      loop_, std::move(socket), [this](UniqueFd fd) { on_accept_(std::move(fd)); },
+      loop_, std::move(socket),
+      [this](UniqueFd fd, const SocketAddress& peer) { on_accept_(std::move(fd), peer); },
       std::move(file)));
+}
+
+void Listeners::configure(const config::Config& config) {
+  for (const auto& listener : listeners_) listener->set_user_timeout(config.tcp_user_timeout);
 }
 
 void Listeners::start() {

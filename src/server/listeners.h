@@ -17,13 +17,16 @@ namespace wsproxy::server {
 
 class Listeners {
  public:
-  Listeners(io::EventLoop& loop, std::function<void(UniqueFd)> on_accept);
+  Listeners(io::EventLoop& loop, io::Listener::OnAccept on_accept);
 
   /// Opens every address of `config.listen`, or finds its socket among those that we were started with;
   /// what is left of `passed` is closed. Nothing is accepted before start().
   /// Errors name the address.
   Status open(const config::Config& config, std::vector<daemon::PassedSocket> passed,
               daemon::Predecessor& predecessor);
+
+  /// What a reload may change of the connections that come from now on.
+  void configure(const config::Config& config);
 
   void start();
   void stop();
@@ -47,7 +50,7 @@ class Listeners {
            const std::string& name = {});
 
   io::EventLoop& loop_;
-  std::function<void(UniqueFd)> on_accept_;
+  io::Listener::OnAccept on_accept_;
   std::vector<std::unique_ptr<io::Listener>> listeners_;
   std::vector<daemon::SocketToHand> handed_;  // one for each listener
 };

@@ -38,7 +38,8 @@ Server::Server(Startup startup)
       pool_(kBlockBytes),
       scratch_(std::make_unique_for_overwrite<std::byte[]>(kBlockBytes)),
       log_limits_(loop_),
-      listeners_(loop_, [this](UniqueFd fd) { accept(std::move(fd)); }),
+      listeners_(loop_,
+                 [this](UniqueFd fd, const SocketAddress& from) { accept(std::move(fd), from); }),
       status_(
           loop_, [this] { return status_text(); },
           [this](const std::string& text) { startup_.notifier.status(text); }),
@@ -150,6 +151,7 @@ std::string Server::ready_text() const {
 }
 
 int Server::run() {
+  listeners_.configure(config());
   listeners_.start();
   if (config().timeout > seconds(0)) lifetime_.arm(config().timeout);
   if (config().idle_timeout > seconds(0)) idle_.arm(config().idle_timeout);
@@ -164,9 +166,9 @@ int Server::run() {
 
 // --- sessions come and go ---
 
-void Server::accept(UniqueFd fd) {
-  std::string peer = io::peer_name(fd.get());
-  const session::ClientKey client(peer_address(fd.get()));
+void Server::accept(UniqueFd fd, const SocketAddress& from) {
+  std::string peer = io::peer_name(fd.get(), from);
+  const session::ClientKey client(from);
   auto visit = admission_.arrive(client, settings_->limits_of(client).connections);
   if (!visit) {
     if (log_limits_.turned_away.allow()) {
@@ -174,8 +176,6 @@ void Server::accept(UniqueFd fd) {
     }
     return;
   }
-  io::set_user_timeout(fd.get(),
-                       config().tcp_user_timeout);  // the rest comes from the listening socket
   idle_.cancel();
   renew_certificates();
   sessions_.begin(std::make_unique<io::PlainStream>(std::move(fd)), std::move(peer), settings_,
@@ -265,6 +265,7 @@ Status Server::use_new_configuration() {
   certificates_ = std::move(certificates);
   settings_ = std::move(*settings);
 
+  listeners_.configure(config());
   log::set_level(log_level(config()));
   log_changes(before->config, config(), kept);
   return {};

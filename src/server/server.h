@@ -81,7 +81,7 @@ class Server {
   explicit Server(Startup startup);
   Status prepare();
   Status prepare_programs();
-  void accept(UniqueFd fd);
+  void accept(UniqueFd fd, const SocketAddress& from);
   Result<std::shared_ptr<session::Settings>> settings_of(const config::Config& config);
   void on_signal(int signal);
   void reload();

@@ -19,6 +19,12 @@ bool set_mac(EVP_MAC_CTX* mac, std::span<unsigned char> key) {
   return EVP_MAC_CTX_set_params(mac, parameters.data()) == 1;
 }
 
+// EVP_aes_256_cbc() is looked up by its name each time that it is used.
+const EVP_CIPHER* cipher_of_tickets() {
+  static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+  return fetched;
+}
+
 }  // namespace
 
 TicketKeys::~TicketKeys() {
@@ -52,7 +58,7 @@ bool TicketKeys::seal(Name name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_
   rotate();
   if (!current_ || RAND_bytes(iv, 16) != 1) return false;
   std::ranges::copy(current_->name, name.begin());
-  return EVP_EncryptInit_ex2(cipher, EVP_aes_256_cbc(), current_->cipher.data(), iv, nullptr) ==
+  return EVP_EncryptInit_ex2(cipher, cipher_of_tickets(), current_->cipher.data(), iv, nullptr) ==
              1 &&
          set_mac(mac, current_->mac);
 }
@@ -62,7 +68,7 @@ TicketKeys::Opened TicketKeys::open(Name name, const unsigned char* iv, EVP_CIPH
   rotate();
   for (auto* key : {&current_, &previous_}) {
     if (!*key || !std::ranges::equal((*key)->name, name)) continue;
-    if (EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), (*key)->cipher.data(), iv, nullptr) != 1 ||
+    if (EVP_DecryptInit_ex2(cipher, cipher_of_tickets(), (*key)->cipher.data(), iv, nullptr) != 1 ||
         !set_mac(mac, (*key)->mac)) {
       return Opened::No;
     }

@@ -44,6 +44,8 @@ void set_rules(SSL_CTX* context) {
   SSL_CTX_set_security_level(context, kSecurityLevel);  // openssl.cnf may say less
   SSL_CTX_set1_groups_list(context, kGroups);
   SSL_CTX_set_alpn_select_cb(context, select_alpn, nullptr);
+  SSL_CTX_set_num_tickets(context,
+                          1);  // the page's connection, then the WebSocket: one after the other
 }
 
 int version_number(MinVersion version) {

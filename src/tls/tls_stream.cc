@@ -274,7 +274,7 @@ std::size_t TlsStream::write_inner(Bytes bytes) {
   std::size_t done = 0;
   while (done < bytes.size() && write_failure_.kind != IoResult::Kind::Failed) {
     const std::array parts = {bytes.subspan(done)};
-    const IoResult result = inner_->write(parts);
+    const IoResult result = last_ ? inner_->write_last(parts) : inner_->write(parts);
     if (result.kind == IoResult::Kind::Failed) write_failure_ = result;
     if (!result.is_ok()) break;
     done += result.bytes;
@@ -410,6 +410,12 @@ IoResult TlsStream::write(std::span<const Bytes> parts) {
   return total > 0 ? IoResult::ok(total) : last;
 }
 
+// Its records, the close_notify behind them and the FIN.
+IoResult TlsStream::write_last(std::span<const Bytes> parts) {
+  last_ = true;
+  return write(parts);
+}
+
 std::size_t TlsStream::record_size() {
   if (kernel_encrypts())
     return kFullRecord;  // what it did not take has to be offered again as it was
@@ -426,6 +432,7 @@ bool TlsStream::has_buffered() const {
 void TlsStream::shutdown_write() {
   ERR_clear_error();
   if (!handshaking_) SSL_shutdown(ssl_.get());
+  last_ = true;
   flush();
   ERR_clear_error();
   inner_->shutdown_write();

@@ -59,6 +59,7 @@ class TlsStream final : public io::Stream {
   io::IoResult read(MutableBytes out) override;
   io::IoResult peek(MutableBytes out) override;
   io::IoResult write(std::span<const Bytes> parts) override;
+  io::IoResult write_last(std::span<const Bytes> parts) override;
   [[nodiscard]] std::size_t unflushed() const override { return out_.size() - out_done_; }
   [[nodiscard]] bool has_buffered() const override;
   void shutdown_write() override;
@@ -96,6 +97,7 @@ class TlsStream final : public io::Stream {
   std::string refusal_;  // why the peer's certificate was refused
   std::string handshake_failure_;
   Role role_;
+  bool last_ = false;  // shutdown_write() comes next
   bool inner_eof_ = false;
   bool drained_ = false;        // of this call: the socket gave less than was asked for
   bool read_was_full_ = false;  // the last read filled its buffer: there may be more inside

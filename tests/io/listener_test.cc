@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -260,7 +261,7 @@ TEST_F(ListenOnUnix, ItsPeersAreNamedByProcessAndUser) {
   const auto listener = listen_on_unix(path_, 0600);
   const UniqueFd client = connect();
   const UniqueFd served(::accept(listener->socket.get(), nullptr, nullptr));
-  EXPECT_EQ(peer_name(served.get()),
+  EXPECT_EQ(peer_name(served.get(), local_address(served.get())),
             "unix:pid=" + std::to_string(::getpid()) + ",uid=" + std::to_string(::getuid()));
 }
 
@@ -270,7 +271,7 @@ TEST_F(ListenOnUnix, AListenerSaysWhereAndRemovesTheFileWhenStopped) {
   int accepted = 0;
   auto unix_listener = listen_on_unix(path_, 0600);
   Listener listener(
-      loop, std::move(unix_listener->socket), [&](UniqueFd) { ++accepted; },
+      loop, std::move(unix_listener->socket), [&](UniqueFd, const SocketAddress&) { ++accepted; },
       std::move(unix_listener->file));
   EXPECT_EQ(listener.address().to_string(), "unix:" + path_);
   listener.start();
@@ -284,7 +285,8 @@ TEST_F(ListenOnUnix, AListenerSaysWhereAndRemovesTheFileWhenStopped) {
 TEST(PeerName, OfAnInternetSocketIsItsAddress) {
   const UniqueFd listener = listening();
   const UniqueFd client = connect_to(local_address(listener.get()));
-  EXPECT_EQ(peer_name(client.get()), local_address(listener.get()).to_string());
+  EXPECT_EQ(peer_name(client.get(), local_address(listener.get())),
+            local_address(listener.get()).to_string());
 }
 
 // --- sockets that we were started with ---
@@ -345,7 +347,12 @@ TEST(Listener, HandsOutConnections) {
   const FakeClock clock;
   EventLoop loop(clock);
   std::vector<UniqueFd> accepted;
-  Listener listener(loop, listening(), [&](UniqueFd fd) { accepted.push_back(std::move(fd)); });
+  std::vector<std::string> from;
+  Listener listener(loop, listening(), [&](UniqueFd fd, const SocketAddress& peer) {
+    accepted.push_back(std::move(fd));
+    from.push_back(peer.to_string());
+  });
+  listener.set_user_timeout(seconds(7));
   const SocketAddress address = listener.address();
   const UniqueFd first = connect_to(address);
   const UniqueFd second = connect_to(address);
@@ -355,8 +362,12 @@ TEST(Listener, HandsOutConnections) {
   listener.start();
   loop.turn(seconds(10));
   ASSERT_EQ(accepted.size(), 2U);
-  EXPECT_EQ(peer_address(accepted[0].get()).to_string(), local_address(first.get()).to_string());
+  EXPECT_EQ(from.at(0), local_address(first.get()).to_string());
   for (const UniqueFd& fd : accepted) {
+    int ms = 0;
+    socklen_t length = sizeof ms;
+    EXPECT_EQ(::getsockopt(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &length), 0);
+    EXPECT_EQ(ms, 7000);
     EXPECT_NE(::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC, 0);
     EXPECT_NE(::fcntl(fd.get(), F_GETFL) & O_NONBLOCK, 0);
   }
@@ -366,7 +377,7 @@ TEST(Listener, RefusesConnectionsOnceStopped) {
   const FakeClock clock;
   EventLoop loop(clock);
   int accepted = 0;
-  Listener listener(loop, listening(), [&](UniqueFd) { ++accepted; });
+  Listener listener(loop, listening(), [&](UniqueFd, const SocketAddress&) { ++accepted; });
   listener.start();
   const SocketAddress address = listener.address();
   listener.stop();
@@ -380,7 +391,7 @@ TEST(Listener, MayBeStoppedByTheCallback) {
   EventLoop loop(clock);
   int accepted = 0;
   std::unique_ptr<Listener> listener;
-  listener = std::make_unique<Listener>(loop, listening(), [&](UniqueFd) {
+  listener = std::make_unique<Listener>(loop, listening(), [&](UniqueFd, const SocketAddress&) {
     ++accepted;
     listener->stop();
   });
@@ -397,7 +408,7 @@ TEST(Listener, GivesOthersTheirTurnAfter32Connections) {
   const FakeClock clock;
   EventLoop loop(clock);
   std::size_t accepted = 0;
-  Listener listener(loop, listening(), [&](UniqueFd) { ++accepted; });
+  Listener listener(loop, listening(), [&](UniqueFd, const SocketAddress&) { ++accepted; });
   listener.start();
   std::vector<UniqueFd> clients;
   clients.reserve(40);
@@ -412,7 +423,8 @@ TEST(Listener, OutOfDescriptorsItPausesInsteadOfSpinning) {
   FakeClock clock;
   EventLoop loop(clock);
   std::vector<UniqueFd> accepted;
-  Listener listener(loop, listening(), [&](UniqueFd fd) { accepted.push_back(std::move(fd)); });
+  Listener listener(loop, listening(),
+                    [&](UniqueFd fd, const SocketAddress&) { accepted.push_back(std::move(fd)); });
   listener.start();
   const UniqueFd client = connect_to(listener.address());
   ASSERT_TRUE(client);

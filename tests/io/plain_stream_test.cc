@@ -1,8 +1,8 @@
 #include "io/plain_stream.h"
 
 #include <gtest/gtest.h>
+#include <linux/tcp.h>  // its tcp_info counts segments, that of <netinet/tcp.h> does not
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +11,7 @@
 #include <string>
 
 #include "support/builders.h"
+#include "support/socket_pair.h"
 
 namespace wsproxy::io {
 namespace {
@@ -126,6 +127,25 @@ TEST_F(PlainStreamTest, EndsItsSideAndGoesOnReading) {
   EXPECT_EQ(stream_->read(room_).bytes, 5U);
 }
 
+// One segment for the last bytes and the end: the peer is woken once.
+TEST_F(PlainStreamTest, WhatIsWrittenLastLeavesWithTheEnd) {
+  auto pair = test::SocketPair::tcp();
+  PlainStream stream(std::move(pair.ours));
+  const auto segments = [&] {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    EXPECT_EQ(::getsockopt(pair.theirs.get(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    return info.tcpi_segs_in;
+  };
+  const auto before = segments();
+  const std::array parts = {as_bytes("bye, "), as_bytes("then")};
+  EXPECT_EQ(stream.write_last(parts).bytes, 9U);
+  stream.shutdown_write();
+  ASSERT_TRUE(test::wait_for(pair.theirs.get(), POLLRDHUP));
+  EXPECT_EQ(segments() - before, 1U);
+  EXPECT_EQ(test::read_all(pair.theirs.get()), "bye, then(end)");
+}
+
 TEST_F(PlainStreamTest, ClosesWhenItDies) {
   stream_.reset();
   EXPECT_EQ(peer_reads(), "(end)");
@@ -162,6 +182,8 @@ TEST(TuneTcp, SetsNoDelayAndKeepAlive) {
   EXPECT_EQ(get(IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
   tune_tcp(fd.get(), std::chrono::seconds(90));
   EXPECT_EQ(get(IPPROTO_TCP, TCP_USER_TIMEOUT), 90'000);
+  set_user_timeout(fd.get(), Duration::zero());
+  EXPECT_EQ(get(IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
 }
 
 TEST(TuneTcp, LeavesOthersAlone) {

@@ -32,7 +32,7 @@ class ListenersTest : public testing::Test {
   test::FakeClock clock_;
   io::EventLoop loop_{clock_};
   daemon::Predecessor predecessor_;
-  Listeners listeners_{loop_, [](const UniqueFd&) {}};
+  Listeners listeners_{loop_, [](const UniqueFd&, const SocketAddress&) {}};
 };
 
 TEST_F(ListenersTest, ASocketOfTheServiceManagerByItsNumberStaysOpen) {

@@ -27,8 +27,9 @@ struct Peer {
 
   // as TLS does it
   std::size_t inside = 0;  ///< of to_read: bytes in the stream already, no descriptor tells of them
-  bool keeps_rest = false;  ///< write() takes all, and holds what does not fit the room
-  std::string held;         ///< taken by write(), not written yet
+  bool keeps_rest = false;    ///< write() takes all, and holds what does not fit the room
+  std::string held;           ///< taken by write(), not written yet
+  bool last_written = false;  ///< by write_last(), which promises that shutdown_write() follows
 };
 
 class ScriptedStream final : public io::Stream {
@@ -54,6 +55,11 @@ class ScriptedStream final : public io::Stream {
     }
     if (peer_->read_error != 0) return io::IoResult::failed(peer_->read_error);
     return peer_->eof ? io::IoResult::eof() : io::IoResult::again();
+  }
+
+  io::IoResult write_last(std::span<const Bytes> parts) override {
+    peer_->last_written = true;
+    return write(parts);
   }
 
   io::IoResult write(std::span<const Bytes> parts) override {

@@ -302,6 +302,18 @@ TEST_F(TlsStreamTest, ShutdownSendsACloseNotify) {
   EXPECT_NE(SSL_get_shutdown(client_.ssl()) & SSL_RECEIVED_SHUTDOWN, 0);
 }
 
+TEST_F(TlsStreamTest, TheLastBytesAreTheInnerStreamsLastToo) {
+  open();
+  ASSERT_TRUE(write("more").is_ok());
+  EXPECT_FALSE(peer_->last_written);
+  const std::array parts = {as_bytes("bye")};
+  ASSERT_TRUE(stream_->write_last(parts).is_ok());
+  EXPECT_TRUE(peer_->last_written);
+  stream_->shutdown_write();
+  EXPECT_EQ(at_client(), "morebye");
+  EXPECT_NE(SSL_get_shutdown(client_.ssl()) & SSL_RECEIVED_SHUTDOWN, 0);
+}
+
 // --- a socket that takes nothing ---
 
 TEST_F(TlsStreamTest, WhatTheSocketDoesNotTakeCountsAsWrittenAndGoesOutLater) {
