@@ -71,14 +71,13 @@ class SocketDial final : public Dial {
 
  private:
   struct Attempt {
-    Attempt(SocketDial& dial, UniqueFd socket)
-        : fd(std::move(socket)),
-          watch(
-              dial.loop_, fd.get(),
-              [&dial, this](Ready) { dial.survive([&dial, this] { dial.attempt_ready(*this); }); }),
-          timeout(dial.loop_.timers(), [&dial, this] {
-            dial.survive([&dial, this] { dial.attempt_failed(*this, ETIMEDOUT); });
-          }) {
+    Attempt(SocketDial& its_dial, UniqueFd socket)
+        : dial(its_dial),
+          fd(std::move(socket)),
+          watch(dial.loop_, fd.get(),
+                [this](Ready) { dial.survive([this] { dial.attempt_ready(*this); }); }),
+          timeout(dial.loop_.timers(),
+                  [this] { dial.survive([this] { dial.attempt_failed(*this, ETIMEDOUT); }); }) {
       watch.set({.write = true});
     }
     // It may be calling us right now: it stays where it is until the dial dies.
@@ -88,6 +87,7 @@ class SocketDial final : public Dial {
       timeout.cancel();
       fd.reset();
     }
+    SocketDial& dial;
     UniqueFd fd;
     Watch watch;
     Timer timeout;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/clock.h"
 #include "base/log_throttle.h"
 #include "base/unique_fd.h"
@@ -71,8 +72,7 @@ class EventLoop {
 /// memory. Its destructor cancels; the work may destroy it.
 class Deferred : private Linked {
  public:
-  Deferred(EventLoop& loop, std::move_only_function<void()> work)
-      : loop_(loop), work_(std::move(work)) {}
+  Deferred(EventLoop& loop, Callback<void()> work) : loop_(loop), work_(work) {}
 
   /// Once too often is once.
   void run_soon() {
@@ -82,7 +82,7 @@ class Deferred : private Linked {
  private:
   friend class EventLoop;
   EventLoop& loop_;
-  std::move_only_function<void()> work_;
+  Callback<void()> work_;
 };
 
 }  // namespace wsproxy::io

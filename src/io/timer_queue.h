@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
+#include "base/callback.h"
 #include "base/clock.h"
 
 namespace wsproxy::io {
@@ -48,8 +48,7 @@ class TimerQueue {
 /// Calls back once, after the duration it was last armed with. Its destructor cancels.
 class Timer {
  public:
-  Timer(TimerQueue& queue, std::move_only_function<void()> callback)
-      : queue_(queue), callback_(std::move(callback)) {
+  Timer(TimerQueue& queue, Callback<void()> callback) : queue_(queue), callback_(callback) {
     queue_.make_room();
   }
   ~Timer() {
@@ -71,7 +70,7 @@ class Timer {
   SteadyTime due_;
   std::uint64_t order_ = 0;
   std::size_t index_ = kNone;
-  std::move_only_function<void()> callback_;
+  Callback<void()> callback_;
 };
 
 }  // namespace wsproxy::io

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 
+#include "base/callback.h"
 #include "io/linked.h"
 
 namespace wsproxy::io {
@@ -38,10 +38,9 @@ struct Ready {
 /// again until it can, while the deadlines of whoever owns it run on.
 class Watch : private Linked {
  public:
-  using Callback = std::move_only_function<void(Ready)>;
+  using Callback = wsproxy::Callback<void(Ready)>;
 
-  Watch(EventLoop& loop, int fd, Callback callback)
-      : loop_(loop), fd_(fd), callback_(std::move(callback)) {}
+  Watch(EventLoop& loop, int fd, Callback callback) : loop_(loop), fd_(fd), callback_(callback) {}
   ~Watch() { set({}); }
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;

@@ -169,8 +169,8 @@ Admission::Client& Admission::client(ClientKey key, unsigned rate) {
   }
   Client& client = found->second;
   if (is_new || client.rate != rate) {
-    const double burst = rate * static_cast<double>(kBurst.count());
-    client.bucket = TokenBucket(rate, burst, clock_.now());
+    const auto per_second = static_cast<float>(rate);
+    client.bucket = TokenBucket(per_second, per_second * kBurst.count(), clock_.now());
     client.rate = rate;
   }
   if (is_new) forget_if_idle(key);

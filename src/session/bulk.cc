@@ -37,8 +37,9 @@ void Bulk::note_read(std::size_t bytes) {
 }
 
 IoResult Bulk::take(int fd) {
-  if (!conduit_) conduit_ = std::make_unique<io::Conduit>(*pipes_);
+  conduit_ = std::make_unique<io::Conduit>(*pipes_);
   const IoResult result = conduit_->fill(fd, budget_);
+  if (!result.is_ok()) conduit_.reset();
   if (result.is_ok()) {
     std::array<std::byte, ws::kMaxServerHeader> header{};
     const std::size_t size = ws::write_frame_header(ws::Opcode::Binary, result.bytes, header);
@@ -48,6 +49,12 @@ IoResult Bulk::take(int fd) {
     large_reads_ = 0;
     if (result.error != EMFILE) pipes_ = nullptr;  // it never will
   }
+  return result;
+}
+
+IoResult Bulk::send(int fd) {
+  const IoResult result = conduit_->drain(fd);
+  if (conduit_->empty()) conduit_.reset();
   return result;
 }
 

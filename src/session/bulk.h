@@ -27,12 +27,10 @@ class Bulk {
   io::IoResult take(int fd);
 
   /// Sends on to client `fd` as much as goes.
-  io::IoResult send(int fd) { return conduit_->drain(fd); }
+  io::IoResult send(int fd);
 
-  [[nodiscard]] bool empty() const { return !conduit_ || conduit_->empty(); }
-  void clear() {
-    if (conduit_) conduit_->clear();
-  }
+  [[nodiscard]] bool empty() const { return !conduit_; }
+  void clear() { conduit_.reset(); }
 
  private:
   static constexpr std::uint8_t kLargeReads = 4;  // in a row make it flow
@@ -40,7 +38,7 @@ class Bulk {
   void adapt(std::size_t bytes);
 
   io::PipePool* pipes_;
-  std::unique_ptr<io::Conduit> conduit_;  // from the first time on
+  std::unique_ptr<io::Conduit> conduit_;  // while a frame is inside: an idle session has none
   std::uint32_t budget_;                  // bytes that the next frame may have
   std::uint8_t large_reads_ = 0;
 };

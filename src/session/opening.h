@@ -4,11 +4,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/endpoint.h"
 #include "http/request.h"
 #include "io/stream.h"
+#include "session/admission.h"
 #include "session/reply_sender.h"
 #include "ws/upgrade.h"
 
@@ -16,7 +18,9 @@ namespace wsproxy::session {
 
 class Opening {
  public:
-  explicit Opening(const http::HeadLimits& limits) : limits_(limits), scanner_(limits) {}
+  /// `its_visit` is what the client was let in by.
+  explicit Opening(const http::HeadLimits& limits, Admission::Visit its_visit = {})
+      : visit(std::move(its_visit)), limits_(limits), scanner_(limits) {}
 
   enum class Progress : unsigned char {
     Whole,     ///< head() is the next request's
@@ -49,6 +53,7 @@ class Opening {
   /// The head is none: it was refused before it was whole.
   void give_up_head();
 
+  Admission::Visit visit;
   SocketAddress local;  ///< that the request came to
   std::unique_ptr<ReplySender> reply;
   ws::Upgrade upgrade;

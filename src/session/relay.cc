@@ -27,7 +27,8 @@ void Relay::send_first(std::string_view head) { client_out_.append(as_bytes(head
 
 void Relay::limit_control_frames(const Clock& clock, unsigned per_second) {
   control_clock_ = &clock;
-  control_frames_ = TokenBucket(per_second, per_second, clock.now());
+  const auto rate = static_cast<float>(per_second);
+  control_frames_ = TokenBucket(rate, rate, clock.now());
 }
 
 void Relay::take_early(Bytes bytes) {
@@ -62,9 +63,7 @@ void Relay::client_hung_up() {
 }
 
 void Relay::note_ending(std::string text, ws::CloseCode code) {
-  if (!ending_.empty()) return;
-  ending_ = std::move(text);
-  ending_code_ = code;
+  if (!ending_) ending_ = std::make_unique<Ending>(std::move(text), code);
 }
 
 void Relay::pump(bool client_ready, bool target_ready) {
@@ -286,7 +285,8 @@ IoResult Relay::send_client() {
   if (!bulk_.empty()) return bulk_.send(client_.fd());
   const auto [first, second] = client_out_.readable();
   const std::array parts = {first, second};
-  const IoResult result = client_.write(parts);
+  const bool last = down_ == Flow::Draining && !close_due_ && up_ == Flow::Closed;
+  const IoResult result = last ? client_.write_last(parts) : client_.write(parts);
   if (result.is_ok()) client_out_.drop(result.bytes);
   return result;
 }
@@ -304,8 +304,8 @@ void Relay::write_client() {
 }
 
 std::string_view Relay::ending() const {
-  if (ending_.empty() && target_broke_) return row(CloseReason::TargetReset).text;
-  return ending_;
+  if (ending_) return ending_->text;
+  return target_broke_ ? row(CloseReason::TargetReset).text : std::string_view();
 }
 
 std::uint64_t Relay::drained() const {

@@ -99,7 +99,9 @@ class Relay {
   /// Why it ended, for the log; valid once not both_open().
   [[nodiscard]] std::string_view ending() const;
   /// The code of the first Close frame, in whichever direction; None if there was none.
-  [[nodiscard]] ws::CloseCode ending_code() const { return ending_code_; }
+  [[nodiscard]] ws::CloseCode ending_code() const {
+    return ending_ ? ending_->code : ws::CloseCode::None;
+  }
   [[nodiscard]] std::uint64_t bytes_to_target() const { return to_target_; }
   [[nodiscard]] std::uint64_t bytes_to_client() const { return to_client_; }
   /// All that came from the client, frame headers and control frames as well.
@@ -114,6 +116,10 @@ class Relay {
   struct PendingClose {
     ws::CloseCode code;
     std::string reason;
+  };
+  struct Ending {
+    std::string text;
+    ws::CloseCode code;
   };
 
   void pump_up(bool client_ready);
@@ -158,9 +164,8 @@ class Relay {
   bool target_broke_ = false;
   std::unique_ptr<PendingClose> close_due_;
   std::unique_ptr<std::string>
-      pong_due_;  // only the last of several counts (RFC 6455 section 5.5.3)
-  ws::CloseCode ending_code_ = ws::CloseCode::None;
-  std::string ending_;
+      pong_due_;                    // only the last of several counts (RFC 6455 section 5.5.3)
+  std::unique_ptr<Ending> ending_;  // once one is known
   bool ping_due_ = false;
   const Clock* control_clock_ = nullptr;  // null: no limit
   TokenBucket control_frames_;

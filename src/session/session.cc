@@ -32,21 +32,20 @@ http::HeadLimits head_limits(const config::Config& config) {
 
 Session::Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::string peer,
                  std::shared_ptr<const Settings> settings, const Machinery& machinery,
-                 std::move_only_function<void()> on_closed, Admission::Visit visit)
+                 Callback<void(Session&)> on_closed, Admission::Visit visit)
     : settings_(std::move(settings)),
       machinery_(machinery),
-      on_closed_(std::move(on_closed)),
+      on_closed_(on_closed),
       log_(id, std::move(peer), machinery_),
       client_(std::move(client)),
-      opening_(std::make_unique<Opening>(head_limits(settings_->config))),
-      visit_(std::move(visit)),
+      opening_(std::make_unique<Opening>(head_limits(settings_->config), std::move(visit))),
       client_watch_(machinery.loop, client_->fd(),
                     [this](io::Ready ready) { client_event(ready); }),
       end_of_turn_(machinery.loop, [this] { end_of_turn(); }),
       deadline_(machinery.loop.timers(), [this] { survive([this] { out_of_time(); }); }) {
   arm_for(Phase::Sniff);
   // their places are few: who does not ask soon is not told
-  if (visit_.denial())
+  if (opening_->visit.denial())
     deadline_.arm(std::min<Duration>(kTimeToBeTold, settings_->config.handshake_timeout));
 }
 
@@ -138,7 +137,7 @@ Step Session::dispatch() {
   if (log::enabled(log::Level::Debug)) {
     log_.debug("request: %s %s", for_log(head.method).c_str(), for_log(head.path).c_str());
   }
-  if (const auto denial = visit_.denial()) return refuse(too_many(*denial));
+  if (const auto denial = opening_->visit.denial()) return refuse(too_many(*denial));
   if (opening_->local.family() == AF_UNSPEC) opening_->local = local_address(client_->fd());
   if (const auto refusal = check_request(incoming(), *settings_)) return refuse(*refusal);
   if (ws::is_upgrade(head)) return enter(Phase::Authorize);
@@ -174,10 +173,10 @@ Step Session::authorize() {
   }
   const config::Config& config = settings_->config;
   const SessionLimits limits{.sessions = static_cast<std::size_t>(config.max_sessions),
-                             .per_client = settings_->limits_of(visit_.client()).sessions,
+                             .per_client = settings_->limits_of(opening_->visit.client()).sessions,
                              .per_target = static_cast<std::size_t>(config.max_sessions_per_target),
                              .once = config.run_once};
-  auto place = machinery_.admission.admit(visit_, settings_->target.to_string(), limits);
+  auto place = machinery_.admission.admit(opening_->visit, settings_->target.to_string(), limits);
   if (!place) return refuse(too_many(place.error()));
   place_ = std::move(*place);
   return enter(Phase::Upgrade);

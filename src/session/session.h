@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/callback.h"
 #include "io/dial.h"
 #include "io/event_loop.h"
 #include "io/stream.h"
@@ -35,7 +35,7 @@ class Session {
   /// the loop's deferred work: the place to destroy the session.
   Session(std::uint64_t id, std::unique_ptr<io::Stream> client, std::string peer,
           std::shared_ptr<const Settings> settings, const Machinery& machinery,
-          std::move_only_function<void()> on_closed, Admission::Visit visit = {});
+          Callback<void(Session&)> on_closed, Admission::Visit visit = {});
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -119,7 +119,7 @@ class Session {
 
   std::shared_ptr<const Settings> settings_;
   const Machinery& machinery_;
-  std::move_only_function<void()> on_closed_;
+  Callback<void(Session&)> on_closed_;
   Phase phase_ = Phase::Sniff;
   bool client_ready_ = true;  // a read may give something: also at the very start
   bool target_ready_ = false;
@@ -133,7 +133,6 @@ class Session {
   std::string_view ending_;  // what the relay's own words leave out
   std::unique_ptr<io::Stream> client_;
   std::unique_ptr<Opening> opening_;
-  Admission::Visit visit_;
   Admission::Place place_;
   std::unique_ptr<io::Dial> dial_;
   std::unique_ptr<io::Dial> done_dial_;  // may be calling us right now

@@ -156,8 +156,8 @@ void Session::finish() {
 void Session::end_of_turn() {
   done_dial_.reset();
   if (phase_ != Phase::Closed) return;
-  auto closed = std::move(on_closed_);  // it destroys this session, and would destroy itself
-  closed();
+  auto closed = on_closed_;  // it destroys this session, and would destroy itself
+  closed(*this);
 }
 
 // The request or session that was under way is over: it has its lines, once.

@@ -7,13 +7,13 @@ namespace wsproxy::session {
 void SessionTable::begin(std::unique_ptr<io::Stream> client, std::string peer,
                          std::shared_ptr<const Settings> settings, Admission::Visit visit) {
   const std::uint64_t id = next_id_++;
-  auto on_closed = [this, id] {
-    sessions_.extract(id);  // out of the table before it ends: its end may walk it
+  auto on_closed = [this](Session& ended) {
+    sessions_.extract(ended.id());  // out of the table before it ends: its end may walk it
     if (sessions_.empty()) on_empty_();
   };
   auto session =
       std::make_unique<Session>(id, std::move(client), std::move(peer), std::move(settings),
-                                machinery_, std::move(on_closed), std::move(visit));
+                                machinery_, on_closed, std::move(visit));
   Session& begun = *session;
   sessions_.emplace(id, std::move(session));
   begun.advance();

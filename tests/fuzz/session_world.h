@@ -78,7 +78,7 @@ class World {
     machinery_.access_log = &access_log_;
     session = std::make_unique<session::Session>(1, std::make_unique<test::ScriptedStream>(client),
                                                  "10.0.0.7:51123", std::move(settings), machinery_,
-                                                 [this] {
+                                                 [this](session::Session&) {
                                                    session.reset();
                                                    ++closed_;
                                                  });

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <new>
 #include <string>
@@ -146,10 +147,11 @@ TEST(EventLoop, WhatIsDeferredRunsOnceAndMayDestroyItself) {
   EventLoop loop(clock);
   int calls = 0;
   std::unique_ptr<Deferred> suicide;
-  suicide = std::make_unique<Deferred>(loop, [&] {
+  auto work = [&] {
     ++calls;
     suicide.reset();
-  });
+  };
+  suicide = std::make_unique<Deferred>(loop, std::ref(work));
   Deferred again(loop, [&] { ++calls; });
   suicide->run_soon();
   suicide->run_soon();
@@ -181,11 +183,17 @@ TEST(EventLoop, AWatchDestroyedByAnotherInTheSameTurnIsNotCalled) {
   const Pair pairs[2];
   std::array<std::unique_ptr<Watch>, 2> watches;
   int calls = 0;
+  auto first = [&](Ready) {
+    ++calls;
+    watches[1].reset();
+  };
+  auto second = [&](Ready) {
+    ++calls;
+    watches[0].reset();
+  };
+  watches[0] = std::make_unique<Watch>(loop, pairs[0].near.get(), std::ref(first));
+  watches[1] = std::make_unique<Watch>(loop, pairs[1].near.get(), std::ref(second));
   for (std::size_t i = 0; i < 2; ++i) {
-    watches[i] = std::make_unique<Watch>(loop, pairs[i].near.get(), [&, i](Ready) {
-      ++calls;
-      watches[1 - i].reset();
-    });
     watches[i]->set({.write = true});
   }
   loop.turn(Duration::zero());
@@ -198,11 +206,17 @@ TEST(EventLoop, AWatchThatLostItsInterestInTheSameTurnIsNotCalled) {
   const Pair pairs[2];
   std::array<std::unique_ptr<Watch>, 2> watches;
   int calls = 0;
+  auto first = [&](Ready) {
+    ++calls;
+    watches[1]->set({});
+  };
+  auto second = [&](Ready) {
+    ++calls;
+    watches[0]->set({});
+  };
+  watches[0] = std::make_unique<Watch>(loop, pairs[0].near.get(), std::ref(first));
+  watches[1] = std::make_unique<Watch>(loop, pairs[1].near.get(), std::ref(second));
   for (std::size_t i = 0; i < 2; ++i) {
-    watches[i] = std::make_unique<Watch>(loop, pairs[i].near.get(), [&, i](Ready) {
-      ++calls;
-      watches[1 - i]->set({});
-    });
     watches[i]->set({.write = true});
   }
   loop.turn(Duration::zero());
@@ -214,18 +228,24 @@ TEST(EventLoop, CallsMoreWatchesThanOneBatchHolds) {
   EventLoop loop(clock);
   constexpr std::size_t kMany = 300;
   const std::vector<Pair> pairs(kMany);
-  std::vector<std::unique_ptr<Watch>> watches;
-  std::array<int, kMany> calls{};
-  for (std::size_t i = 0; i < kMany; ++i) {
-    watches.push_back(std::make_unique<Watch>(loop, pairs[i].near.get(), [&, i](Ready) {
-      ++calls[i];
-      watches[i]->set({});
-    }));
-    watches[i]->set({.write = true});
+  struct Counting {
+    Counting(EventLoop& loop, int fd)
+        : watch(loop, fd, [this](Ready) {
+            ++calls;
+            watch.set({});
+          }) {
+      watch.set({.write = true});
+    }
+    int calls = 0;
+    Watch watch;
+  };
+  std::vector<std::unique_ptr<Counting>> watches;
+  for (const Pair& pair : pairs) {
+    watches.push_back(std::make_unique<Counting>(loop, pair.near.get()));
   }
   loop.turn(Duration::zero());
   loop.turn(Duration::zero());
-  for (std::size_t i = 0; i < kMany; ++i) EXPECT_EQ(calls[i], 1) << i;
+  for (const auto& watch : watches) EXPECT_EQ(watch->calls, 1);
 }
 
 TEST(EventLoop, RunsTimersThatAreDue) {
@@ -247,10 +267,11 @@ TEST(EventLoop, DefersWorkToTheEndOfTheTurn) {
   const Pair pair;
   std::string order;
   Timer timer(loop.timers(), [&] { order += "timer "; });
-  Watch watch(loop, pair.near.get(), [&](Ready) {
+  auto on_ready = [&](Ready) {
     loop.defer([&] { order += "deferred "; });
     order += "watch ";
-  });
+  };
+  Watch watch(loop, pair.near.get(), std::ref(on_ready));
   watch.set({.write = true});
   timer.arm(Duration::zero());
   loop.turn(Duration::zero());
@@ -275,10 +296,13 @@ TEST(EventLoop, RunsUntilItIsStopped) {
   const SystemClock clock;
   EventLoop loop(clock);
   int turns = 0;
-  Timer timer(loop.timers(), [&] {
+  Timer* again = nullptr;
+  auto tick = [&] {
     if (++turns == 5) return loop.stop();
-    timer.arm(Duration::zero());
-  });
+    again->arm(Duration::zero());
+  };
+  Timer timer(loop.timers(), std::ref(tick));
+  again = &timer;
   timer.arm(Duration::zero());
   loop.run();
   EXPECT_EQ(turns, 5);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -19,6 +20,14 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using test::FakeClock;
+
+// Who was called.
+template <typename Number>
+struct Note {
+  std::vector<Number>& called;
+  Number number;
+  void operator()() const { called.push_back(number); }
+};
 
 TEST(TimerQueue, IsIdleAtTheStart) {
   const FakeClock clock;
@@ -95,8 +104,10 @@ TEST(TimerQueue, CallsTimersDueAtOnceInTheOrderOfTheirArming) {
   FakeClock clock;
   TimerQueue queue(clock);
   std::vector<int> order;
+  std::vector<Note<int>> notes;
+  for (int i = 0; i < 50; ++i) notes.push_back({order, i});
   std::deque<Timer> timers;
-  for (int i = 0; i < 50; ++i) timers.emplace_back(queue, [&order, i] { order.push_back(i); });
+  for (auto& note : notes) timers.emplace_back(queue, std::ref(note));
   for (Timer& timer : timers) timer.arm(seconds(1));
   timers[7].arm(seconds(1));  // again: now it is the last
   clock.advance(seconds(1));
@@ -114,10 +125,11 @@ TEST(TimerQueue, WhatIsArmedWhileItRunsHoldsUpNoneThatWasDue) {
   Timer late(queue, [&] { order += "late "; });
   Timer third(queue, [&] { order += "third "; });
   Timer second(queue, [&] { order += "second "; });
-  Timer first(queue, [&] {
+  auto call = [&] {
     order += "first ";
     late.arm(Duration::zero());
-  });
+  };
+  Timer first(queue, std::ref(call));
   first.arm(seconds(1));
   second.arm(seconds(2));
   third.arm(seconds(3));
@@ -183,7 +195,8 @@ TEST(TimerQueue, ATimerIsNotArmedWhileItIsCalled) {
   TimerQueue queue(clock);
   bool armed = true;
   std::unique_ptr<Timer> timer;
-  timer = std::make_unique<Timer>(queue, [&] { armed = timer->armed(); });
+  auto call = [&] { armed = timer->armed(); };
+  timer = std::make_unique<Timer>(queue, std::ref(call));
   timer->arm(Duration::zero());
   queue.run();
   EXPECT_FALSE(armed);
@@ -194,10 +207,11 @@ TEST(TimerQueue, ATimerMayArmItself) {
   TimerQueue queue(clock);
   int calls = 0;
   std::unique_ptr<Timer> timer;
-  timer = std::make_unique<Timer>(queue, [&] {
+  auto call = [&] {
     ++calls;
     timer->arm(seconds(1));
-  });
+  };
+  timer = std::make_unique<Timer>(queue, std::ref(call));
   timer->arm(seconds(1));
   for (int i = 1; i <= 5; ++i) {
     clock.advance(seconds(1));
@@ -212,9 +226,10 @@ TEST(TimerQueue, ATimerThatArmsItselfWithZeroRunsInTheNextTurn) {
   TimerQueue queue(clock);
   int calls = 0;
   std::unique_ptr<Timer> timer;
-  timer = std::make_unique<Timer>(queue, [&] {
+  auto call = [&] {
     if (++calls < 3) timer->arm(Duration::zero());
-  });
+  };
+  timer = std::make_unique<Timer>(queue, std::ref(call));
   timer->arm(Duration::zero());
   queue.run();
   EXPECT_EQ(calls, 1);
@@ -258,10 +273,11 @@ TEST(TimerQueue, ATimerMayDestroyItself) {
   TimerQueue queue(clock);
   int calls = 0;
   std::unique_ptr<Timer> timer;
-  timer = std::make_unique<Timer>(queue, [&] {
+  auto call = [&] {
     ++calls;
     timer.reset();
-  });
+  };
+  timer = std::make_unique<Timer>(queue, std::ref(call));
   Timer other(queue, [&] { ++calls; });
   timer->arm(seconds(1));
   other.arm(seconds(1));
@@ -293,10 +309,10 @@ TEST(TimerQueue, TenThousandRandomTimersBehaveLikeAModel) {
   std::mt19937 random(8305);
   std::vector<std::optional<SteadyTime>> due(kTimers);  // the model
   std::vector<std::size_t> fired;
+  std::vector<Note<std::size_t>> notes;
+  for (std::size_t i = 0; i < kTimers; ++i) notes.push_back({fired, i});
   std::deque<Timer> timers;
-  for (std::size_t i = 0; i < kTimers; ++i) {
-    timers.emplace_back(queue, [&fired, i] { fired.push_back(i); });
-  }
+  for (auto& note : notes) timers.emplace_back(queue, std::ref(note));
   for (int round = 0; round < 200; ++round) {
     for (int step = 0; step < 200; ++step) {
       const std::size_t i = random() % kTimers;

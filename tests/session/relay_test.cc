@@ -137,6 +137,25 @@ TEST_F(RelayTest, ALimitOfZeroControlFramesIsNone) {
   EXPECT_TRUE(relay_.both_open());
 }
 
+TEST_F(RelayTest, TheCloseFrameIsTheLastThingWritten) {
+  target_peer_->to_read = "screen";
+  relay_.pump(false, true);
+  EXPECT_FALSE(client_peer_->last_written);
+  client_sends(Opcode::Close, "\x03\xe8");
+  relay_.pump(true, false);
+  EXPECT_TRUE(relay_.done());
+  EXPECT_TRUE(client_peer_->last_written);
+}
+
+TEST_F(RelayTest, ACloseFrameIsNotTheLastWhileTheTargetHasNotTakenAll) {
+  target_peer_->write_room = 0;
+  client_sends(Opcode::Binary, "keys");
+  client_sends(Opcode::Close, "\x03\xe8");
+  relay_.pump(true, false);
+  EXPECT_TRUE(relay_.close_sent());
+  EXPECT_FALSE(client_peer_->last_written) << "it would wait for the end, which does not come yet";
+}
+
 TEST_F(RelayTest, ADismissedObserverSeesNothingMore) {
   relay_.observe(nullptr);
   target_peer_->to_read = "answer";

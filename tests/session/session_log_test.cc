@@ -65,7 +65,7 @@ class SessionLogTest : public testing::Test {
         Machinery{loop_, dialer_, admission_, pool_, scratch_, limits_.get(), &access_log_});
     session_ =
         std::make_unique<Session>(7, std::make_unique<test::ScriptedStream>(client_), "10.0.0.7:51",
-                                  settings_, *machinery_, [this] { session_.reset(); });
+                                  settings_, *machinery_, [this](Session&) { session_.reset(); });
     session_->advance();
   }
   void turn(int times = 4) {
