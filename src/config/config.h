@@ -56,6 +56,7 @@ struct Config {
   bool verify_client = false;     ///< only with `ssl_only`
   std::string cafile;             ///< PEM file; empty: the system's
   std::vector<std::string> ocsp;  ///< files in DER
+  std::chrono::seconds hsts{0};   ///< 0: not said
 
   // Pages
   std::string web;                         ///< directory to serve in place of the built-in page

@@ -90,6 +90,12 @@ ResponseHead& ResponseHead::add(std::string_view name, std::uint64_t value) {
   return add(name, std::to_string(value));
 }
 
+void add_line(std::string& response, std::string_view name, std::string_view value) {
+  std::string line(name);
+  line.append(": ").append(value).append("\r\n");
+  response.insert(response.find("\r\n") + 2, line);
+}
+
 std::string plain_response(int status, std::string_view detail, std::string_view extra_lines,
                            std::time_t now, bool head_only, bool keep_alive) {
   std::string body = std::to_string(status) + " " + std::string(reason_phrase(status)) + "\n";

@@ -30,6 +30,9 @@ class ResponseHead {
   std::string text_;
 };
 
+/// Adds a field to a response that is made already: in front of the others.
+void add_line(std::string& response, std::string_view name, std::string_view value);
+
 /// A whole response that says `status` in plain text, with `detail` behind it for a person to read,
 /// and any extra header lines ("Allow: GET, HEAD\r\n"). `keep_alive` false announces the close.
 std::string plain_response(int status, std::string_view detail, std::string_view extra_lines,

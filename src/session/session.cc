@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/endpoint.h"
 #include "base/log.h"
+#include "http/response.h"
 #include "io/plain_stream.h"
 #include "tls/sniff.h"
 #include "tls/tls_stream.h"
@@ -284,6 +285,10 @@ Step Session::enter(Phase next) {  // the only place phase_ changes, but for fin
 Step Session::reply_with(web::Reply reply) {
   log_.debug("reply: %d", reply.status);
   begin_access(reply.status);
+  if (const auto hsts = settings_->config.hsts; secure_ && hsts.count() > 0) {
+    http::add_line(reply.head, "Strict-Transport-Security",
+                   "max-age=" + std::to_string(hsts.count()));
+  }
   opening_->reply = std::make_unique<ReplySender>(std::move(reply));
   return enter(Phase::Respond);
 }

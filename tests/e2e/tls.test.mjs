@@ -93,6 +93,17 @@ test('--ssl-only with --server-name: a plain GET is led to that name, whatever H
   assert.match(String(refused.body), /https:\/\//, 'and without a name it is told what to use');
 });
 
+test('--hsts is said over TLS, with every answer, and nowhere else (RFC 6797 section 7.2)', async (t) => {
+  const told = await Proxy.start(t, echo.port, { args: ['--cert', both, '--hsts=86400'] });
+  for (const [path, status] of [['/', 200], ['/none', 404]]) {
+    const answer = await get(t, told.port, path, {}, { secure: true });
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers['strict-transport-security'], 'max-age=86400');
+    assert.equal((await get(t, told.port, path)).headers['strict-transport-security'], undefined);
+  }
+  assert.equal((await get(t, port, '/', {}, { secure: true })).headers['strict-transport-security'], undefined, 'by default');
+});
+
 test('without a certificate a TLS hello is ended at once', async (t) => {
   const plain = await Proxy.start(t, echo.port);
   await assert.rejects(connect(t, { port: plain.port, secure: true }));

@@ -364,5 +364,11 @@ TEST(RequestedRange, AnIfRangeSentTwiceDoesNotMatch) {
   EXPECT_EQ(range_of({range, "If-Range: \"other\"", "If-Range: \"older\""}), "whole");
 }
 
+TEST(AddLine, PutsAFieldIntoAResponseThatIsMade) {
+  std::string response = "HTTP/1.1 200 OK\r\nDate: now\r\n\r\nbody";
+  add_line(response, "Name", "value");
+  EXPECT_EQ(response, "HTTP/1.1 200 OK\r\nName: value\r\nDate: now\r\n\r\nbody");
+}
+
 }  // namespace
 }  // namespace wsproxy::http
