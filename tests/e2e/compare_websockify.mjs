@@ -333,6 +333,7 @@ const attacks = {
     await answerTo(t, port, 'GET /a\x0bb HTTP/1.1\r\nHost: \x1b[2J\r\n\r\n');
     await sleep(500);
     const all = child.output + (existsSync(log) ? readFileSync(log, 'latin1') : '');
+    // eslint-disable-next-line no-control-regex -- they are what is looked for
     return /[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(all) ? 'control bytes in the log' : 'none in the log';
   },
   async 'a link where the log should be'(t) {

@@ -270,7 +270,7 @@ scenario('a hand-over that cannot be: the old process goes on as before', async 
   assert.match(await container.do('journalctl', '-u', 'wsproxy.service', '--no-pager'), /no hand-over, this process goes on/);
 });
 
-scenario('a hand-over under socket activation: 200 connections meanwhile, none refused or cut', async (t) => {
+scenario('a hand-over under socket activation: 200 connections meanwhile, none refused or cut', async () => {
   configure('', 'systemd');
   await container.do('systemctl', 'start', 'wsproxy.socket');
   assert.match((await curl('http://127.0.0.1:6080/')).stdout, /^200/);
