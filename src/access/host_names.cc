@@ -16,8 +16,8 @@ std::vector<std::string> words_of(std::string_view line) {
   return words;
 }
 
-std::string without_brackets(std::string host) {
-  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+std::string without_brackets(std::string_view host) {
+  return std::string(host.starts_with('[') ? host.substr(1, host.size() - 2) : host);
 }
 
 }  // namespace
