@@ -60,7 +60,7 @@ OcspResponse::Time time_of(const ASN1_GENERALIZEDTIME* time) {
 X509* issuer_of(const X509* certificate, const STACK_OF(X509) * chain) {
   for (int i = 0; i < sk_X509_num(chain); ++i) {
     X509* candidate = sk_X509_value(chain, i);
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): OpenSSL 3 reads only
+    // const_cast: OpenSSL 3 reads only
     if (X509_check_issued(candidate, const_cast<X509*>(certificate)) == X509_V_OK) return candidate;
   }
   return nullptr;
@@ -97,7 +97,7 @@ Result<OcspResponse> OcspResponse::read(const std::string& file) {
 bool OcspResponse::finds(const X509* certificate) {
   for (int i = 0; i < OCSP_resp_count(basic_.get()); ++i) {
     OCSP_SINGLERESP* single = OCSP_resp_get0(basic_.get(), i);
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): OpenSSL 3 reads only
+    // const_cast: OpenSSL 3 reads only
     auto* id = const_cast<OCSP_CERTID*>(OCSP_SINGLERESP_get0_id(single));
     ASN1_OCTET_STRING* name_hash = nullptr;
     ASN1_OBJECT* algorithm = nullptr;
@@ -134,7 +134,7 @@ Status OcspResponse::check(const X509* certificate, const STACK_OF(X509) * chain
   if (issuer == nullptr) return {};
   ERR_clear_error();
   const OCSP_SINGLERESP* single = OCSP_resp_get0(basic_.get(), index_);
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): OpenSSL 3 reads only
+  // const_cast: OpenSSL 3 reads only
   auto* id = const_cast<OCSP_CERTID*>(OCSP_SINGLERESP_get0_id(single));
   ASN1_OBJECT* algorithm = nullptr;
   OCSP_id_get0_info(nullptr, &algorithm, nullptr, nullptr, id);
@@ -143,7 +143,7 @@ Status OcspResponse::check(const X509* certificate, const STACK_OF(X509) * chain
   const std::unique_ptr<X509_STORE, tls::Free> store(X509_STORE_new());
   X509_STORE_add_cert(store.get(), issuer);
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);  // an intermediate will do
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): OpenSSL 3 reads only
+  // const_cast: OpenSSL 3 reads only
   auto* others = const_cast<STACK_OF(X509)*>(chain);
   const bool good = ours && OCSP_id_cmp(ours.get(), id) == 0 &&
                     OCSP_basic_verify(basic_.get(), others, store.get(), 0) == 1;

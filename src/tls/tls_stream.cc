@@ -49,6 +49,7 @@ constexpr std::size_t kMaxHandshake = std::size_t{128} * 1024;
 constexpr int kSetKernelTls = 72;
 
 // What one call of a stream has read and not decrypted, and encrypted and not written. Empty between calls.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): memory that nothing is put into is not touched
 struct Workspace {
   std::array<std::byte, kReadBudget> in;
   Bytes unread;  // of `in`
