@@ -191,6 +191,9 @@ class TestSink final : public Sink {
 };
 
 class LogSinks : public testing::Test {
+ public:
+  ~LogSinks() override { set_fd(STDERR_FILENO); }
+
  protected:
   LogSinks() {
     std::vector<std::unique_ptr<Sink>> sinks;
@@ -198,7 +201,6 @@ class LogSinks : public testing::Test {
     sinks.push_back(std::make_unique<TestSink>(two_));
     set_sinks(std::move(sinks));
   }
-  ~LogSinks() override { set_fd(STDERR_FILENO); }
 
   using Texts = std::vector<std::string>;
   TestSink::State one_, two_;

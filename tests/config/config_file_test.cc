@@ -197,9 +197,10 @@ TEST(ReadConfigFile, StopsAtTheLimit) {
 // A value that differs from the default; the same for every row, whatever its type.
 std::string other_value(const Option& option) {
   const auto words = choices(option);
-  if (!words.empty())
-    return std::string(words.front() == values_of(Config{}, option).front() ? words.back()
-                                                                            : words.front());
+  if (!words.empty()) {
+    const bool first_is_default = words.front() == values_of(Config{}, option).front();
+    return std::string(first_is_default ? words.back() : words.front());
+  }
   if (option.is_switch()) return values_of(Config{}, option).front() == "yes" ? "no" : "yes";
   if (option.name == "listen") return "localhost:1";
   if (std::holds_alternative<std::string Config::*>(option.member) || option.repeats())

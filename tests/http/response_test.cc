@@ -101,7 +101,7 @@ TEST(HttpDate, TheObsoleteFormsAreTakenToo) {
   // RFC 9110 section 5.6.7: a recipient MUST accept all three
   EXPECT_EQ(read_date("Sunday, 06-Nov-94 08:49:37 GMT"), kNow);
   EXPECT_EQ(read_date("Sun Nov  6 08:49:37 1994"), kNow);
-  EXPECT_EQ(read_date("Wed Nov 16 08:49:37 1994"), kNow + 10 * 86'400);
+  EXPECT_EQ(read_date("Wed Nov 16 08:49:37 1994"), kNow + std::time_t{10} * 86'400);
   for (const std::string_view text :
        {"Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 6-Nov-94 08:49:37 GMT",
         "Monday, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT",

@@ -49,8 +49,8 @@ TEST_F(ListenersTest, ASocketOfTheServiceManagerByItsNumberStaysOpen) {
 }
 
 TEST_F(ListenersTest, SocketsOfTheServiceManagerThatNobodyNamesAreClosedWithAWarning) {
-  std::vector<daemon::PassedSocket> sockets;
-  for (int i = 0; i < 3; ++i) sockets.push_back(passed());
+  std::vector<daemon::PassedSocket> sockets(3);
+  for (auto& socket : sockets) socket = passed();
   const int used = sockets[1].fd.get();
   const int unused = sockets[2].fd.get();
   const test::LogCapture log;

@@ -46,6 +46,7 @@ class AdmissionTest : public testing::Test {
 
 TEST_F(AdmissionTest, WithoutALimitThereIsAlwaysOneMore) {
   std::vector<Place> places;
+  places.reserve(1000);
   for (int i = 0; i < 1000; ++i) places.push_back(*admit({}));
   EXPECT_EQ(admission_.present(), 1000U);
 }

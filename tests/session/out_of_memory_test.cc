@@ -138,6 +138,7 @@ class OutOfMemoryTest : public testing::TestWithParam<bool> {
         auto visit = admission_.arrive(key, limits_);
         if (visit) table_.begin(std::move(stream), std::move(peer), settings_, std::move(*visit));
       } catch (const std::bad_alloc&) {
+        EXPECT_TRUE(FailingNew::has_failed());
       }
       for (int i = 0; i < 3; ++i) {
         client.handshake();

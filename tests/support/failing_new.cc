@@ -13,11 +13,12 @@ thread_local std::size_t left = kNever;  // allocations until the one that fails
 thread_local bool failed = false;
 
 void* allocate(std::size_t size) {
-  if (left != kNever && left-- == 0) {
+  if (left == 0) {
     left = kNever;
     failed = true;
     throw std::bad_alloc();
   }
+  if (left != kNever) --left;
   if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
   throw std::bad_alloc();
 }

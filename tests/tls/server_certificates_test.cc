@@ -59,7 +59,7 @@ class ServerCertificatesTest : public testing::Test {
     SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
     EXPECT_TRUE(visit.shake_hands()) << visit.server->handshake_failure();
     const unsigned char* der = nullptr;
-    const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &der);
+    const long size = SSL_get_tlsext_status_ocsp_resp(ssl, static_cast<void*>(&der));
     stapled_.clear();
     if (size > 0)
       stapled_.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));

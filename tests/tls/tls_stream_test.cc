@@ -417,7 +417,7 @@ TEST_F(TlsStreamTest, AHelloOfSomeKilobytesIsUnderstood) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     serve_with({});
     SSL_set_max_proto_version(client_.ssl(), version);
-    make_hello_long(client_.ssl(), 14 * 1024);
+    make_hello_long(client_.ssl(), std::size_t{14} * 1024);
     EXPECT_TRUE(shake_hands(1000).is_ok()) << stream_->handshake_failure();
   }
 }
@@ -425,7 +425,7 @@ TEST_F(TlsStreamTest, AHelloOfSomeKilobytesIsUnderstood) {
 TEST_F(TlsStreamTest, AHelloOf64KilobytesIsRefusedAfter16) {
   for (const std::size_t chunk : {1U, 1U << 20}) {
     serve_with({});
-    make_hello_long(client_.ssl(), 64 * 1024);
+    make_hello_long(client_.ssl(), std::size_t{64} * 1024);
     client_.handshake();
     const std::string flight = client_.take();
     ASSERT_GT(flight.size(), 60U * 1024);

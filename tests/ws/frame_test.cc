@@ -11,7 +11,6 @@ namespace {
 
 using test::bytes;
 using test::kMask;
-using test::pattern;
 
 constexpr Opcode kOpcodes[] = {Opcode::Continuation, Opcode::Text, Opcode::Binary,
                                Opcode::Close,        Opcode::Ping, Opcode::Pong};
