@@ -45,10 +45,11 @@ hardening := $(filter-out -fcf-protection=full,$(hardening))
 endif
 
 # GoogleTest's templates take the compiler twice as long when they are optimised, for tests that run in seconds
-test_flags := $(if $(filter release asan tsan,$(BUILD)),-O0 -U_FORTIFY_SOURCE) \
+test_flags := $(if $(filter release asan tsan,$(BUILD)),-O0 -g1 -U_FORTIFY_SOURCE) \
   $(if $(filter cov,$(BUILD)),-fno-profile-instr-generate -fno-coverage-mapping)
 
-CXXFLAGS ?= $(if $(filter tsan,$(BUILD)),-g1,-g)
+# a sanitizer's report wants lines, and no types
+CXXFLAGS ?= $(if $(filter asan tsan,$(BUILD)),-g1,-g)
 compile_flags := -std=c++23 -Isrc -I$(page) $(warnings) $(hardening) $(optimize_$(BUILD)) $(CXXFLAGS)
 link_flags := $(filter -fsanitize% -fprofile%,$(optimize_$(BUILD))) -pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 libs := -lssl -lcrypto
