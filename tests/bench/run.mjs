@@ -9,6 +9,7 @@ import { growthTable, instancesTable, measureGrowth, measureInstances, measureQu
 import { describeMachine, descriptorPrefix, isThere, load, makeFolder, processors } from './support/machine.mjs';
 import { makePeers } from './support/peers.mjs';
 import { rows } from './support/rows.mjs';
+import { measureSystemCalls, systemCallsTable } from './support/syscalls.mjs';
 import { comparisonTable, missed, number } from './support/table.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -25,7 +26,7 @@ const positive = (name, usual) => {
 };
 
 function chooseRows(names) {
-  const special = ['codecs', 'growth', 'idle5000', 'instances'];
+  const special = ['codecs', 'growth', 'idle5000', 'instances', 'syscalls'];
   const known = new Set([...rows.flatMap((row) => [row.scenario, row.name]), ...special]);
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length) {
@@ -93,16 +94,17 @@ for (const row of chosen) results.push(await compare(bench, row, say));
 const growth = also.growth ? await measureGrowth(bench, say) : [];
 const instances = also.instances ? await measureInstances(bench, say) : [];
 const quiet = also.idle5000 ? await measureQuiet(bench, say) : [];
+const calls = also.syscalls ? await measureSystemCalls(bench, say) : [];
 
 const knobs = ['SCENARIOS', 'PEERS', 'ROUNDS', 'SECONDS_EACH'].filter((name) => environment[name]).map((name) => ` ${name === 'SECONDS_EACH' ? 'SECONDS' : name}="${environment[name]}"`);
 const head = `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, \`make bench${knobs.join('')}\` (${bench.rounds} rounds of ${bench.seconds} s, ` +
   `${Math.round((Date.now() - started) / 60_000)} minutes), ${machine}; load ${loadBefore} before, ${load()} behind.`;
 const parts = { comparison: results.length ? `${head}\n\n${comparisonTable(results)}` : '', growth: growth.length ? growthTable(growth) : '', idle: quiet.length ? quietTable(quiet) : '',
-  instances: instances.length ? instancesTable(instances) : '', codecs: codecs.length ? codecsTable(codecs) : '' };
+  instances: instances.length ? instancesTable(instances) : '', codecs: codecs.length ? codecsTable(codecs) : '', syscalls: calls.length ? systemCallsTable(calls) : '' };
 const document = Object.values(parts).filter(Boolean).join('\n\n');
 console.log(document);
 writeFileSync(path.join(out, 'table.md'), `${document}\n`);
-writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet, instances, codecs }, null, 1));
+writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet, instances, codecs, calls }, null, 1));
 const charts = { 'chart.svg': results.some((result) => result.peers.some((peer) => peer.ratio)) && ratioChart(results), 'growth.svg': growth.length > 0 && growthChart(growth) };
 for (const [name, chart] of Object.entries(charts).filter(([, each]) => each)) {
   writeFileSync(path.join(out, name), chart);
