@@ -224,6 +224,7 @@ TEST(EventLoop, CallsMoreWatchesThanOneBatchHolds) {
     Watch watch;
   };
   std::vector<std::unique_ptr<Counting>> watches;
+  watches.reserve(pairs.size());
   for (const Pair& pair : pairs) {
     watches.push_back(std::make_unique<Counting>(loop, pair.near.get()));
   }

@@ -105,6 +105,7 @@ TEST(TimerQueue, CallsTimersDueAtOnceInTheOrderOfTheirArming) {
   TimerQueue queue(clock);
   std::vector<int> order;
   std::vector<Note<int>> notes;
+  notes.reserve(50);
   for (int i = 0; i < 50; ++i) notes.push_back({order, i});
   std::deque<Timer> timers;
   for (auto& note : notes) timers.emplace_back(queue, std::ref(note));
@@ -310,6 +311,7 @@ TEST(TimerQueue, TenThousandRandomTimersBehaveLikeAModel) {
   std::vector<std::optional<SteadyTime>> due(kTimers);  // the model
   std::vector<std::size_t> fired;
   std::vector<Note<std::size_t>> notes;
+  notes.reserve(kTimers);
   for (std::size_t i = 0; i < kTimers; ++i) notes.push_back({fired, i});
   std::deque<Timer> timers;
   for (auto& note : notes) timers.emplace_back(queue, std::ref(note));
