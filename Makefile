@@ -255,6 +255,10 @@ $(out)/bench_codecs: $(codec_objects) $(out)/tests/bench/load/frames.o $(out)/te
 	@echo "  LINK $@"
 	$(Q)$(CXX) $(link_flags) -o $@ $^ $(libs) -lbenchmark -lbenchmark_main -lpthread
 
+$(out)/bench_openssl_memory: $(out)/tests/bench/openssl_memory.o
+	@echo "  LINK $@"
+	$(Q)$(CXX) $(link_flags) -o $@ $^ -lssl -lcrypto
+
 # Go and its library as Debian has them; without Go that peer is skipped
 $(out)/bench_go_relay: tests/bench/peers/relay.go
 	@echo "  GO   $@"
@@ -270,7 +274,7 @@ bench: deps-bench
 	@SCENARIOS="$(SCENARIOS)" PEERS="$(PEERS)" ROUNDS="$(ROUNDS)" WSPROXY="$(WSPROXY)" BASELINE="$(BASELINE)" PUBLISH="$(PUBLISH)" \
 	  SECONDS_EACH="$(if $(filter file,$(origin SECONDS)),,$(SECONDS))" tests/bench/run
 .PHONY: bench-programs
-bench-programs: $(out)/wsproxy $(out)/bench_load $(out)/bench_floor $(out)/bench_codecs $(out)/bench_go_relay
+bench-programs: $(out)/wsproxy $(out)/bench_load $(out)/bench_floor $(out)/bench_codecs $(out)/bench_openssl_memory $(out)/bench_go_relay
 
 # --- lint ------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import { codecsTable, measureCodecs } from './support/codecs.mjs';
 import { compare } from './support/compare.mjs';
 import { growthTable, instancesTable, measureGrowth, measureInstances, measureQuiet, quietTable } from './support/growth.mjs';
 import { describeMachine, descriptorPrefix, isThere, load, makeFolder, processors } from './support/machine.mjs';
+import { measureOpenSsl, openSslTable } from './support/openssl.mjs';
 import { makePeers } from './support/peers.mjs';
 import { rows } from './support/rows.mjs';
 import { measureSystemCalls, systemCallsTable } from './support/syscalls.mjs';
@@ -26,7 +27,7 @@ const positive = (name, usual) => {
 };
 
 function chooseRows(names) {
-  const special = ['codecs', 'growth', 'idle5000', 'instances', 'syscalls'];
+  const special = ['codecs', 'growth', 'idle5000', 'instances', 'syscalls', 'openssl'];
   const known = new Set([...rows.flatMap((row) => [row.scenario, row.name]), ...special]);
   const unknown = names.filter((name) => !known.has(name));
   if (unknown.length) {
@@ -89,6 +90,7 @@ if (descriptors.limit < 20_000) console.error(`only ${descriptors.limit} descrip
 const machine = describeMachine();
 const loadBefore = load();
 const codecs = also.codecs ? measureCodecs(path.join(built, 'bench_codecs'), bench.processors[0]) : [];
+const openssl = also.openssl ? measureOpenSsl(path.join(built, 'bench_openssl_memory'), bench.at) : null;
 const results = [];
 for (const row of chosen) results.push(await compare(bench, row, say));
 const growth = also.growth ? await measureGrowth(bench, say) : [];
@@ -100,11 +102,11 @@ const knobs = ['SCENARIOS', 'PEERS', 'ROUNDS', 'SECONDS_EACH'].filter((name) => 
 const head = `${new Date().toISOString().slice(0, 16).replace('T', ' ')} UTC, \`make bench${knobs.join('')}\` (${bench.rounds} rounds of ${bench.seconds} s, ` +
   `${Math.round((Date.now() - started) / 60_000)} minutes), ${machine}; load ${loadBefore} before, ${load()} behind.`;
 const parts = { comparison: results.length ? `${head}\n\n${comparisonTable(results)}` : '', growth: growth.length ? growthTable(growth) : '', idle: quiet.length ? quietTable(quiet) : '',
-  instances: instances.length ? instancesTable(instances) : '', codecs: codecs.length ? codecsTable(codecs) : '', syscalls: calls.length ? systemCallsTable(calls) : '' };
+  instances: instances.length ? instancesTable(instances) : '', codecs: codecs.length ? codecsTable(codecs) : '', syscalls: calls.length ? systemCallsTable(calls) : '', openssl: openssl ? openSslTable(openssl) : '' };
 const document = Object.values(parts).filter(Boolean).join('\n\n');
 console.log(document);
 writeFileSync(path.join(out, 'table.md'), `${document}\n`);
-writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet, instances, codecs, calls }, null, 1));
+writeFileSync(path.join(out, 'results.json'), JSON.stringify({ head, results, growth, quiet, instances, codecs, calls, openssl }, null, 1));
 const charts = { 'chart.svg': results.some((result) => result.peers.some((peer) => peer.ratio)) && ratioChart(results), 'growth.svg': growth.length > 0 && growthChart(growth) };
 for (const [name, chart] of Object.entries(charts).filter(([, each]) => each)) {
   writeFileSync(path.join(out, name), chart);
