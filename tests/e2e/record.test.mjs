@@ -1,6 +1,6 @@
 // --record: what is in the files, and that they can be played back.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import vm from 'node:vm';
@@ -39,7 +39,8 @@ async function openRecorded(t, proxy) {
   return client;
 }
 
-const ended = (file) => until(`the end of ${file}`, () => readFileSync(file, 'latin1').endsWith("'EOF'];\n"));
+// its writer is a process of its own, which may not even have made it yet
+const ended = (file) => until(`the end of ${file}`, () => existsSync(file) && readFileSync(file, 'latin1').endsWith("'EOF'];\n"));
 
 test('a session with TigerVNC plays back byte for byte, keys included', async (t) => {
   const file = path.join(tempDir(t), 'session');
@@ -89,6 +90,7 @@ test('a file that is there is left alone, pages take no number, and a stop ends 
   await client.send('x');
   await client.bytes(1);
   await proxy.stop();
+  await ended(`${file}.2`);
   assert.equal(readFileSync(`${file}.1`, 'utf8'), 'precious');
   assert.equal(play(readFileSync(`${file}.2`, 'latin1')).server.toString(), 'x');
   assert.deepEqual(readdirSync(folder).sort(), ['session.1', 'session.2']);
@@ -163,6 +165,7 @@ test('a writer that dies ends the recording, not the session', async (t) => {
   await next.send('next');
   await next.bytes(4);
   await proxy.stop();
+  await ended(`${file}.2`);
   assert.equal(play(readFileSync(`${file}.2`, 'latin1')).server.toString(), 'next');
 });
 
