@@ -1,12 +1,14 @@
 // What a stranger tries who can do no more than connect: to choose the target, to be led elsewhere, to write into our
 // logs and pages, to hold up the others by sheer bytes; and a wall clock that cannot be trusted.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { jumpingClock } from './support/clock.mjs';
+import { startFlood, startTakers } from './support/flood.mjs';
 import { HttpClient, get, raw } from './support/http.mjs';
 import { Proxy, sanitized } from './support/proxy.mjs';
-import { run, start, tempDir, until } from './support/scope.mjs';
+import { tempDir, until } from './support/scope.mjs';
 import { startEcho, startServer } from './support/servers.mjs';
 import { Op, WebSocketClient, connect, upgradeRequest } from './support/websocket.mjs';
 
@@ -101,22 +103,7 @@ for (const format of ['text', 'json']) {
 }
 
 test('a session stays calm beside four that move all they can, and a page is served', async (t) => {
-  const flood = await startServer(t, (socket) => {
-    socket.once('data', (first) => {
-      if (String(first) === 'x') {
-        socket.write(first);
-        socket.pipe(socket);
-        return;
-      }
-      const bytes = Buffer.alloc(1 << 20);
-      const pour = () => {
-        while (socket.writable && socket.write(bytes) === true);
-      };
-      socket.on('drain', pour).resume();
-      pour();
-    });
-    socket.resume();
-  });
+  const flood = await startFlood(t);
   const proxy = await Proxy.start(t, flood.port);
   const session = await WebSocketClient.open(t, { port: proxy.port });
   const times = [];
@@ -131,17 +118,12 @@ test('a session stays calm beside four that move all they can, and a page is ser
     return times.sort((a, b) => a - b)[count >> 1];
   };
   await roundTrips(20);
-  // Programs of their own: what is measured is the daemon's turn, not that of this process.
-  const reading = `const s = require('net').connect(${proxy.port}, '127.0.0.1'); let n = 0;
-    s.write(${JSON.stringify(upgradeRequest({ port: proxy.port }))});
-    s.write(Buffer.from('828100000000' + '66', 'hex')); s.on('data', (d) => { n += d.length; if (n > 4e6) { n = 0; console.log('more'); } });`;
-  const readers = Array.from({ length: 4 }, () => start(t, process.execPath, ['-e', reading]));
-  await until('the floods', () => readers.every(({ output }) => output.length > 0));
+  const takers = await startTakers(t, proxy.port, 4);
   const busy = await roundTrips(50);
-  const marks = readers.map(({ output }) => output.length);
+  const marks = takers.map(({ output }) => output.length);
   assert.ok(busy < 500, `${busy} ms`);
   assert.equal((await get(t, proxy.port, '/')).status, 200);
-  await until('the floods to go on, each of them', () => readers.every(({ output }, i) => output.length > marks[i]));
+  await until('the floods to go on, each of them', () => takers.every(({ output }, i) => output.length > marks[i]));
 });
 
 // ---- the clock
@@ -149,26 +131,7 @@ test('a session stays calm beside four that move all they can, and a page is ser
 const preload = { skip: sanitized ? 'a sanitizer wants to be the first library' : false };
 
 test('a wall clock that jumps by a day at every look moves no deadline', preload, async (t) => {
-  const folder = tempDir(t);
-  const [source, library] = ['clock.c', 'clock.so'].map((name) => path.join(folder, name));
-  writeFileSync(source, `#define _GNU_SOURCE
-    #include <sys/syscall.h>
-    #include <time.h>
-    #include <unistd.h>
-    static int jumps;
-    int clock_gettime(clockid_t id, struct timespec *now) {
-      int result = (int)syscall(SYS_clock_gettime, id, now);
-      if (id == CLOCK_REALTIME) now->tv_sec += (++jumps % 3 - 1) * 86400;
-      return result;
-    }
-    time_t time(time_t *out) {
-      struct timespec now;
-      clock_gettime(CLOCK_REALTIME, &now);
-      if (out) *out = now.tv_sec;
-      return now.tv_sec;
-    }`);
-  const compiled = await run(t, 'cc', ['-shared', '-fPIC', '-o', library, source], { timeout: 30_000 });
-  assert.equal(compiled.code, 0, compiled.stderr);
+  const library = await jumpingClock(t);
   const server = await startServer(t);
   const proxy = await Proxy.start(t, server.port, { env: { LD_PRELOAD: library }, args: ['-v', '--handshake-timeout', '2', '--heartbeat', '1', '--drain-timeout', '2'] });
   const half = await HttpClient.open(t, { port: proxy.port });

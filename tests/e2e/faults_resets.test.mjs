@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import test, { beforeEach } from 'node:test';
 import tls from 'node:tls';
@@ -11,7 +10,7 @@ import { descriptors } from './support/processes.mjs';
 import { Proxy } from './support/proxy.mjs';
 import { fileScope, scopeOf, tempDir, until, untilStill } from './support/scope.mjs';
 import { startNeverAnswers, startServer } from './support/servers.mjs';
-import { makeCertificate } from './support/tls.mjs';
+import { makeCertificate, tlsHello } from './support/tls.mjs';
 import { Op, WebSocketClient, connect, frame, upgradeRequest } from './support/websocket.mjs';
 
 const MiB = 1 << 20;
@@ -28,23 +27,9 @@ const silent = await Proxy.start(scope, never.port, { args: [...args, ...patient
 // Where bytes of the client are still due at the target, a time-out is the end.
 const brief = await Proxy.start(scope, server.port, { args: [...args, '--drain-timeout', '2'] });
 const briefSilent = await Proxy.start(scope, never.port, { args: [...args, '--connect-timeout', '2'] });
-const hello = await helloOf();
+const hello = await tlsHello(scope);
 
 beforeEach(() => server.forget());
-
-/** The first bytes of a TLS client, as they are on the wire. */
-async function helloOf() {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  scope.add(() => listener.close());
-  await once(listener, 'listening');
-  const client = tls.connect({ port: listener.address().port, host: '127.0.0.1' });
-  client.on('error', () => {});
-  const [accepted] = await once(listener, 'connection');
-  const [bytes] = await once(accepted, 'data');
-  accepted.destroy();
-  client.destroy();
-  return bytes;
-}
 
 /**
  * The phases of all connections, as SIGQUIT has them in the log. Null when they did not come whole: some ended while

@@ -2,16 +2,15 @@
 // time, and whoever has nothing to do with it notices nothing.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import dgram from 'node:dgram';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { get } from './support/http.mjs';
+import { deadNameServer, ownResolvConf } from './support/names.mjs';
 import { children, descriptors, runs } from './support/processes.mjs';
 import { Proxy } from './support/proxy.mjs';
-import { run, scopeOf, tempDir, until } from './support/scope.mjs';
-import { refusedPort, startEcho, startNeverAnswers, startServer } from './support/servers.mjs';
+import { scopeOf, tempDir, until } from './support/scope.mjs';
+import { refusedPort, startEcho, startNeverAnswers, startServer, startTrickle } from './support/servers.mjs';
 import { Op, WebSocketClient, frame } from './support/websocket.mjs';
 
 /** Milliseconds that a byte takes there and back, the median of `count`. */
@@ -116,24 +115,7 @@ test('100 sessions whose target resets after some bytes: what came, then 1001, t
 
 test('a target that takes a few bytes at a time, and sends as few: all arrive, the others stay calm', async (t) => {
   const noise = randomBytes(300_000);
-  const slow = await startServer(t, (socket) => {
-    let sent = 0;
-    let heard = 0;
-    const hash = createHash('sha256');
-    const timer = setInterval(() => {
-      for (let i = 0; i < 20 && sent < noise.length; i++) socket.write(noise.subarray(sent, (sent += 97)));
-      const bytes = socket.read(2000) ?? (socket.readableEnded ? null : socket.read());
-      if (bytes) {
-        hash.update(bytes);
-        heard += bytes.length;
-      }
-      if (heard !== noise.length || sent < noise.length) return;
-      clearInterval(timer);
-      socket.end(hash.digest());
-    }, 2);
-    socket.on('close', () => clearInterval(timer));
-    socket.on('readable', () => {});
-  });
+  const slow = await startTrickle(t, noise);
   const { proxy, calm, settled } = await startLeaving(t, `127.0.0.1:${slow.port}`);
   const clients = await openMany(t, proxy, 5);
   const talks = clients.map(async (client) => {
@@ -152,34 +134,6 @@ test('a target that takes a few bytes at a time, and sends as few: all arrive, t
 });
 
 // ---- names
-
-/** An address that takes DNS questions on port 53 and answers none. */
-async function deadNameServer(t) {
-  const socket = dgram.createSocket('udp4');
-  scopeOf(t).add(() => socket.close());
-  const address = '127.0.53.53';
-  let asked = 0;
-  socket.on('message', () => asked++);
-  try {
-    socket.bind(53, address);
-    await once(socket, 'listening');
-    return { address, asked: () => asked };
-  } catch {
-    return null; // not root, or somebody is there
-  }
-}
-
-/** What gives a program a /etc/resolv.conf of its own, as root or by a user namespace; null where neither works. */
-async function ownResolvConf(t, text) {
-  const file = path.join(tempDir(t), 'resolv.conf');
-  writeFileSync(file, text);
-  for (const more of [[], ['--map-root-user']]) {
-    const under = ['unshare', '--mount', ...more, 'sh', '-c', 'mount --bind "$0" "$(realpath /etc/resolv.conf)" && exec "$@"', file];
-    const { code } = await run(t, under[0], [...under.slice(1), 'true']).catch(() => ({}));
-    if (code === 0) return under;
-  }
-  return null;
-}
 
 test('a name server that is dead: 1011 within the look-up time-out for 50 sessions, the others stay calm', async (t) => {
   const server = await deadNameServer(t);

@@ -1,4 +1,5 @@
 // Servers that stand where the VNC server would: each behaves in one way a test needs.
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { Reader } from './bytes.mjs';
@@ -66,6 +67,28 @@ export function startSayAndEnd(t, bytes) {
   return startServer(t, (socket) => {
     socket.resume();
     socket.end(bytes);
+  });
+}
+
+/** Sends `noise` a few bytes at a time and takes as many, as slowly; then the SHA-256 of those, and the end. */
+export function startTrickle(t, noise) {
+  return startServer(t, (socket) => {
+    let sent = 0;
+    let heard = 0;
+    const hash = createHash('sha256');
+    const timer = setInterval(() => {
+      for (let i = 0; i < 20 && sent < noise.length; i++) socket.write(noise.subarray(sent, (sent += 97)));
+      const bytes = socket.read(2000) ?? (socket.readableEnded ? null : socket.read());
+      if (bytes) {
+        hash.update(bytes);
+        heard += bytes.length;
+      }
+      if (heard !== noise.length || sent < noise.length) return;
+      clearInterval(timer);
+      socket.end(hash.digest());
+    }, 2);
+    socket.on('close', () => clearInterval(timer));
+    socket.on('readable', () => {});
   });
 }
 

@@ -96,3 +96,17 @@ export async function startTlsServer(t, { cert, key, ca, behind }) {
   });
   return { port: server.address().port, names, asked };
 }
+
+/** The first bytes of a TLS client, as they are on the wire. */
+export async function tlsHello(t) {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  scopeOf(t).add(() => listener.close());
+  await once(listener, 'listening');
+  const client = tls.connect({ port: listener.address().port, host: '127.0.0.1' });
+  client.on('error', () => {});
+  const [accepted] = await once(listener, 'connection');
+  const [bytes] = await once(accepted, 'data');
+  accepted.destroy();
+  client.destroy();
+  return bytes;
+}
