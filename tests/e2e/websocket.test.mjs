@@ -224,6 +224,22 @@ test('a flood of pings whose pongs are never read does not grow the daemon', asy
   if (!sanitized) assert.ok(proxy.rss() - before < 4096, `grew by ${proxy.rss() - before} KiB`);
 });
 
+test('a message of fragments without an end is relayed as it comes and does not grow the daemon', async (t) => {
+  const client = await open(t);
+  await client.send('x', { fin: false });
+  await client.bytes(1);
+  const before = proxy.rss();
+  const payload = randomBytes(1000);
+  const some = Buffer.concat(Array(1000).fill(frame(Op.continuation, payload, { fin: false })));
+  const expected = Buffer.concat(Array(1000).fill(payload));
+  for (let i = 0; i < 16; i++) {
+    const writing = client.write(some);
+    assert.ok((await client.bytes(expected.length)).equals(expected));
+    await writing;
+  }
+  if (!sanitized) assert.ok(proxy.rss() - before < 4096, `grew by ${proxy.rss() - before} KiB`);
+});
+
 for (const code of [1000, 1001, 1003, 1007, 1011, 3000, 4999]) {
   test(`Close ${code} is echoed and the connection ends`, async (t) => {
     const client = await open(t);
