@@ -27,7 +27,7 @@ export function startFlood(t) {
 export async function startTakers(t, port, count) {
   const program = `const s = require('net').connect(${port}, '127.0.0.1'); let n = 0;
     s.write(${JSON.stringify(upgradeRequest({ port }))});
-    s.write(Buffer.from('828100000000' + '66', 'hex')); s.on('data', (d) => { n += d.length; if (n > 4e6) { n = 0; console.log('more'); } });`;
+    s.once('data', () => s.write(Buffer.from('82810000000066', 'hex'))); s.on('data', (d) => { n += d.length; if (n > 4e6) { n = 0; console.log('more'); } });`;
   const takers = Array.from({ length: count }, () => start(t, process.execPath, ['-e', program]));
   await until('the floods', () => takers.every(({ output }) => output.length > 0));
   return takers;

@@ -118,11 +118,13 @@ async function listen(client, sent, echoes, wrong) {
 }
 
 const connections = {
-  async session(random, { socket }, port, wrong) {
+  async session(random, { socket }, port, wrong, early) {
     const behaviour = random.weighted({ e: 8, r: 1, s: 2, n: 1, h: 1, f: 2, b: 1 });
     const client = new WebSocketClient(socket, { timeout: kMostMs });
-    const upgrading = client.upgrade({ port, first: frame(Op.binary, behaviour), protocols: random.pick([undefined, 'binary']) });
+    const first = frame(Op.binary, behaviour);
+    const upgrading = client.upgrade({ port, first: early ? first : undefined, protocols: random.pick([undefined, 'binary']) });
     if (!(await upgrading.then(() => true, () => false))) return;
+    if (!early) socket.write(first);
     const sent = [];
     const listening = listen(client, sent, behaviour === 'e', wrong);
     for (let steps = random.below(15); steps > 0 && !socket.destroyed; steps--) {
@@ -181,12 +183,15 @@ const connections = {
   },
 };
 
-/** One connection after the other to `port`. What cannot be right is added to `wrong`. */
-export async function randomClient(random, port, goesOn, wrong) {
+/**
+ * One connection after the other to `port`. What cannot be right is added to `wrong`. `early`: a session's first frame
+ * goes out behind its request, without waiting for the answer.
+ */
+export async function randomClient(random, port, goesOn, wrong, { early = true } = {}) {
   while (goesOn()) {
     const kind = random.weighted({ session: 6, page: 2, half: 1, noise: 1, nothing: 1 });
     const connection = await open(random, port);
-    await connections[kind](random, connection, port, wrong);
+    await connections[kind](random, connection, port, wrong, early);
     await connection.close();
     await sleep(random.below(60));
   }
