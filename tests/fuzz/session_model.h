@@ -248,7 +248,8 @@ inline ServerStory read_server(std::string_view bytes, bool base64) {
 
 /// The requests of a connection and their answers, up to an upgrade.
 struct HttpStory {
-  std::size_t answers = 0;  ///< whole ones
+  std::size_t answers = 0;      ///< whole ones
+  std::string_view unfinished;  ///< of the next one's head
   bool upgraded = false;
   bool base64 = false;
   std::string_view to_server;  ///< behind the upgrade: frames
@@ -262,7 +263,10 @@ inline HttpStory read_http(std::string_view client, std::string_view server) {
   while (!server.empty()) {
     CHECK(!last);  // nothing follows an answer that announces the end
     const auto head_end = server.find("\r\n\r\n");
-    if (head_end == std::string_view::npos) return story;
+    if (head_end == std::string_view::npos) {
+      story.unfinished = server;
+      return story;
+    }
     const std::string_view head = server.substr(0, head_end + 2);
     CHECK(head.starts_with("HTTP/1.1 ") && head[12] == ' ');
     CHECK(head.find("\r\nDate: ") != std::string_view::npos);
