@@ -55,14 +55,14 @@ link_flags := $(filter -fsanitize% -fprofile%,$(optimize_$(BUILD))) -pie -Wl,-z,
 libs := -lssl -lcrypto
 
 # sockets from systemd and its watchdog; WITH_SYSTEMD=0 builds without
-WITH_SYSTEMD ?= $(shell pkg-config --exists libsystemd && echo 1 || echo 0)
+WITH_SYSTEMD ?= $(shell { pkg-config --exists libsystemd; } 2>/dev/null && echo 1 || echo 0)
 ifeq ($(WITH_SYSTEMD),1)
 compile_flags += -DWSPROXY_SYSTEMD $(shell pkg-config --cflags libsystemd)
 libs += $(shell pkg-config --libs libsystemd)
 endif
 
 # the sandbox's system calls; WITH_SECCOMP=0 builds without
-WITH_SECCOMP ?= $(shell pkg-config --exists libseccomp && echo 1 || echo 0)
+WITH_SECCOMP ?= $(shell { pkg-config --exists libseccomp; } 2>/dev/null && echo 1 || echo 0)
 ifeq ($(WITH_SECCOMP),1)
 $(out)/src/daemon/system_calls.o $(out)/tests/daemon/sandbox_test.o: compile_flags += -DWSPROXY_SECCOMP $(shell pkg-config --cflags libseccomp)
 libs += $(shell pkg-config --libs libseccomp)
