@@ -4,9 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { tempDir } from './support/scope.mjs';
 
-const script = path.resolve(import.meta.dirname, '../../scripts/wsproxy.bash-completion');
+const script = fileURLToPath(new URL('../../scripts/wsproxy.bash-completion', import.meta.url));
 
 /** What is offered for the last of the words; "=" is a word of its own, as bash has it. */
 function offers(words, cwd = '/') {

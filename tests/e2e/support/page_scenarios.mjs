@@ -115,7 +115,7 @@ export function pageScenarios(launch) {
       await panel(page, 'view');
       await page.click('#resize-off');
       // Larger than either window again, so that there is something to clip.
-      await desktop.run('xrandr', ['--fb', '1024x768', '--output', 'VNC-0', '--mode', '1024x768']).catch(() => {});
+      await desktop.run('xrandr', ['--fb', '1024x768', '--output', 'VNC-0', '--mode', '1024x768']);
       await until('the server\'s old size', async () => (await desktop.picture()).width === 1024, { every: 50 });
       await page.resize({ width: 360, height: 500 });
       await page.click('#view-clip');
