@@ -335,6 +335,11 @@ void TlsStream::note_message(int sent, int type) {
     if (role_ == Role::Server) handshake_budget_ += kMaxHandshake - kMaxHello;
     return;
   }
+  if (sent == 0 && type == SSL3_RT_HANDSHAKE && kernel_encrypts()) {
+    // our half would go on with the old key, which OpenSSL does not exchange in the kernel
+    failure_ = IoResult::failed(0, "no TLS KeyUpdate while the kernel encrypts");
+    return;
+  }
   // an attempt to renegotiate is not shown to us, the alert that refuses it is
   const bool counts = sent == 0 ? type == SSL3_RT_HANDSHAKE : type == SSL3_RT_ALERT;
   if (counts && ++handshake_messages_ > kMaxHandshakeMessages) {
@@ -390,6 +395,7 @@ IoResult TlsStream::peek(MutableBytes) { return IoResult::failed(EOPNOTSUPP); }
 
 IoResult TlsStream::write(std::span<const Bytes> parts) {
   if (const IoResult flushed = flush(); !flushed.is_ok()) return flushed;
+  if (kernel_encrypts()) return write_to_kernel(parts);
   const std::size_t record = record_size();
   std::size_t total = 0;
   IoResult last = IoResult::ok(0);
@@ -411,6 +417,14 @@ IoResult TlsStream::write(std::span<const Bytes> parts) {
   return total > 0 ? IoResult::ok(total) : last;
 }
 
+// The kernel makes the records. Not by way of OpenSSL: of what the socket does not take it keeps no copy but
+// where it was, and our callers' memory has other bytes by then, perhaps somebody else's.
+IoResult TlsStream::write_to_kernel(std::span<const Bytes> parts) {
+  const IoResult result = inner_->write(parts);
+  if (result.kind == IoResult::Kind::Failed) write_failure_ = result;
+  return result;
+}
+
 // Its records, the close_notify behind them and the FIN.
 IoResult TlsStream::write_last(std::span<const Bytes> parts) {
   last_ = true;
@@ -418,8 +432,6 @@ IoResult TlsStream::write_last(std::span<const Bytes> parts) {
 }
 
 std::size_t TlsStream::record_size() {
-  if (kernel_encrypts())
-    return kFullRecord;  // what it did not take has to be offered again as it was
   const SteadyTime now = std::chrono::steady_clock::now();
   if (now - std::exchange(written_at_, now) > kPause) streamed_ = 0;
   return streamed_ < kStreaming ? kSmallRecord : kFullRecord;

@@ -60,6 +60,7 @@ class TlsStream final : public io::Stream {
   io::IoResult peek(MutableBytes out) override;
   io::IoResult write(std::span<const Bytes> parts) override;
   io::IoResult write_last(std::span<const Bytes> parts) override;
+  io::IoResult discard(MutableBytes scratch) override { return inner_->discard(scratch); }
   [[nodiscard]] std::size_t unflushed() const override { return out_.size() - out_done_; }
   [[nodiscard]] bool has_buffered() const override;
   void shutdown_write() override;
@@ -74,6 +75,7 @@ class TlsStream final : public io::Stream {
   void end_reading();
   io::IoResult take_in(MutableBytes to);
   void put_out(Bytes records);
+  io::IoResult write_to_kernel(std::span<const Bytes> parts);
   std::size_t record_size();
   [[nodiscard]] bool kernel_encrypts() const;
   void note_message(int sent, int type);
