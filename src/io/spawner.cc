@@ -65,6 +65,13 @@ pid_t fork_sibling() {
 #endif
 }
 
+// What was started for somebody who waits no more.
+void end_unwanted(const Reply& reply) {
+  if (reply.pid <= 0) return;
+  ::kill(reply.pid, SIGKILL);
+  ::waitpid(reply.pid, nullptr, 0);
+}
+
 }  // namespace
 
 Spawner::~Spawner() {
@@ -128,11 +135,18 @@ Result<pid_t> Spawner::order(std::size_t job, std::span<const int> fds,
     return fail(Errc::Io, "the process that starts others is gone", errno);
   }
   Reply reply{};
-  ssize_t size = 0;
-  do {
-    size = ::recv(channel_.get(), &reply, sizeof reply, 0);
-  } while (size < 0 && errno == EINTR);
-  if (size != sizeof reply) return fail(Errc::Io, "the process that starts others is gone");
+  while (true) {
+    const ssize_t size = ::recv(channel_.get(), &reply, sizeof reply, 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) {
+      ++late_;
+      return fail(Errc::Io, "the process that starts others does not answer");
+    }
+    if (size != sizeof reply) return fail(Errc::Io, "the process that starts others is gone");
+    if (late_ == 0) break;
+    --late_;  // answers come in the order of the orders
+    end_unwanted(reply);
+  }
   if (reply.pid < 0) return fail(Errc::Io, "fork", reply.error);
   return reply.pid;
 }

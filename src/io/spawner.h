@@ -64,6 +64,7 @@ class Spawner {
   std::vector<Job> jobs_;
   UniqueFd channel_;
   pid_t pid_ = -1;
+  mutable std::size_t late_ = 0;  // answers that nobody waited for to the end
 };
 
 }  // namespace wsproxy::io
