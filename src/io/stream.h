@@ -42,6 +42,10 @@ class Stream {
   /// Reads at most out.size() bytes (over 0) to the front of `out`.
   virtual IoResult read(MutableBytes out) = 0;
 
+  /// Takes in what nobody wants any more, so that closing is no reset for the peer. TLS or not, broken or
+  /// not: what it says no longer counts.
+  virtual IoResult discard(MutableBytes scratch) { return read(scratch); }
+
   /// Looks at the first bytes without taking them. Plain streams only; TLS answers Failed.
   virtual IoResult peek(MutableBytes out) = 0;
 

@@ -106,6 +106,8 @@ class Relay {
   [[nodiscard]] std::uint64_t bytes_to_client() const { return to_client_; }
   /// All that came from the client, frame headers and control frames as well.
   [[nodiscard]] std::uint64_t bytes_from_client() const { return from_client_; }
+  /// All that left us for the client, frame headers and control frames as well.
+  [[nodiscard]] std::uint64_t bytes_written_to_client() const { return written_to_client_; }
   /// Our Close is out, and the client may still send something before its own.
   [[nodiscard]] bool waits_for_close() const { return down_ == Flow::Closed && up_ == Flow::Open; }
   /// Grows while what is under way still leaves us: no change, no progress. Only the side that is being

@@ -151,10 +151,13 @@ Step Session::dispatch() {
 Step Session::respond() {
   Opening& opening = *opening_;
   const IoResult result = opening.reply->send(*client_, machinery_.scratch);
-  if (opening.reply->progress() != std::exchange(progress_seen_, opening.reply->progress())) {
-    arm_for(Phase::Respond);
+  if (result.kind == IoResult::Kind::Again) {
+    if (opening.reply->progress() != drain_mark_.written) {
+      moved_since(drain_mark_);
+      arm_for(Phase::Respond);
+    }
+    return Step::Wait;
   }
-  if (result.kind == IoResult::Kind::Again) return Step::Wait;
   if (!result.is_ok()) return end(describe(result));
   conclude();
   if (!opening.reply->keep_alive() || last_reply_) return enter(Phase::Linger);
@@ -249,7 +252,7 @@ Step Session::drain() {
 }
 
 Step Session::linger() {
-  const IoResult result = client_->read(machinery_.scratch);
+  const IoResult result = client_->discard(machinery_.scratch);
   if (!result.is_ok() && result.kind != IoResult::Kind::Again) finish();
   return Step::Wait;
 }
@@ -260,7 +263,7 @@ Step Session::enter(Phase next) {  // the only place phase_ changes, but for fin
   log_.debug("%s -> %s", name(phase_), name(next));
   phase_ = next;
   switch (next) {
-    case Phase::Respond:
+    case Phase::Respond: drain_mark_ = {}; [[fallthrough]];
     case Phase::Connect:
     case Phase::Relay: arm_for(next); break;
     case Phase::Drain:

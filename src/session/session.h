@@ -123,11 +123,10 @@ class Session {
   Phase phase_ = Phase::Sniff;
   bool client_ready_ = true;  // a read may give something: also at the very start
   bool target_ready_ = false;
-  bool secure_ = false;              // client_ is a TlsStream
-  bool last_reply_ = false;          // the daemon stops: no further request is read
-  std::uint64_t progress_seen_ = 0;  // of the reply
-  DrainMark drain_mark_;             // for the deadline
-  DrainMark stop_mark_;              // for who stops us, who asks more often
+  bool secure_ = false;      // client_ is a TlsStream
+  bool last_reply_ = false;  // the daemon stops: no further request is read
+  DrainMark drain_mark_;     // for the deadline
+  DrainMark stop_mark_;      // for who stops us, who asks more often
   Keepalive keepalive_;
   SessionLog log_;
   std::string_view ending_;  // what the relay's own words leave out

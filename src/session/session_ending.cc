@@ -34,6 +34,8 @@ void Session::out_of_time() {
       }
       break;
     case Phase::Respond:
+      // what the kernel holds for a slow client is taken bit by bit though nothing more leaves us
+      if (moved_since(drain_mark_)) return arm_for(Phase::Respond);
       if (log_.may_log(&LogLimits::broken_off)) {
         log::info("%s client takes nothing of the reply", log_.tag().c_str());
       }
@@ -57,8 +59,11 @@ void Session::out_of_time() {
 }
 
 void Session::keep_alive() {
-  const Keepalive::Signs signs{relay_->bytes_from_client(), io::acknowledged_bytes(client_->fd()),
-                               io::unacknowledged_bytes(client_->fd())};
+  Keepalive::Signs signs{relay_->bytes_from_client(), io::acknowledged_bytes(client_->fd()),
+                         io::unacknowledged_bytes(client_->fd())};
+  if (signs.acknowledged == 0) {  // a Unix socket tells no more than what is left
+    signs.acknowledged = relay_->bytes_written_to_client() - signs.unacknowledged;
+  }
   switch (keepalive_.tick(signs)) {
     case Keepalive::Verdict::Alive:
     case Keepalive::Verdict::Wait: break;

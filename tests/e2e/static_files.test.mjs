@@ -1,5 +1,6 @@
 // --web DIR: files of a folder, and never anything outside it.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -8,7 +9,7 @@ import { HttpClient, get } from './support/http.mjs';
 import { Proxy } from './support/proxy.mjs';
 import { fileScope, run, tempDir } from './support/scope.mjs';
 import { startEcho } from './support/servers.mjs';
-import { WebSocketClient } from './support/websocket.mjs';
+import { WebSocketClient, connect } from './support/websocket.mjs';
 
 const scope = fileScope();
 const top = tempDir(scope);
@@ -254,4 +255,23 @@ test('a file cut short while it is sent ends the connection instead of lying', a
   truncateSync(path.join(web, 'cut.bin'), 1);
   const rest = await client.reader.rest({ resetOk: true });
   assert.ok(rest.length < 24 << 20);
+});
+
+test('a slow reader, for whom the kernel holds much, gets all of a file though --send-timeout is short', async (t) => {
+  const folder = tempDir(t);
+  const content = randomBytes(12 << 20);
+  writeFileSync(path.join(folder, 'large.bin'), content);
+  const proxy = await Proxy.start(t, 1, { args: ['--web', folder, '--send-timeout', '1'] });
+  const socket = await connect(t, { port: proxy.port });
+  socket.pause();
+  socket.write('GET /large.bin HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  const parts = [];
+  for (const end = Date.now() + 3500; Date.now() < end;) {
+    await new Promise((resolve) => setTimeout(resolve, 50)); // its pace: 160 KB a second
+    const part = socket.read(8 << 10) ?? socket.read();
+    if (part) parts.push(part);
+  }
+  for await (const part of socket) parts.push(part);
+  const answer = Buffer.concat(parts);
+  assert.ok(answer.subarray(answer.indexOf('\r\n\r\n') + 4).equals(content), `${answer.length} bytes came`);
 });

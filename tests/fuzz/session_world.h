@@ -184,7 +184,7 @@ class World {
   static constexpr std::size_t kReadAtOnce = std::size_t{16} * 1024;  // a ring is never smaller
   static constexpr auto kMostTime = std::chrono::seconds(40);
   // handshake, reply, look-up and dial, a heartbeat and a half and its verdict, drain, linger
-  static constexpr auto kLongest = std::chrono::seconds(10 + 30 + 16 + 90 + 5 + 5 + 1 + 10);
+  static constexpr auto kLongest = std::chrono::seconds(10 + 30 + 17 + 90 + 5 + 5 + 1 + 10);
 
   static MutableBytes scratch() {
     static std::vector<std::byte> block(kBlock);

@@ -56,6 +56,17 @@ TEST(Keepalive, WaitsForASlowClientThatStillTakesWhatCameBeforeThePing) {
   EXPECT_EQ(keepalive.tick({.acknowledged = 900, .unacknowledged = 4096}), Verdict::Dead);
 }
 
+TEST(Keepalive, SilencesOfASlowClientDoNotAddUp) {
+  Keepalive keepalive;
+  EXPECT_EQ(keepalive.tick({.acknowledged = 0, .unacknowledged = 4096}), Verdict::Ping);
+  for (std::uint64_t acknowledged = 100; acknowledged < 1000; acknowledged += 100) {
+    EXPECT_EQ(keepalive.tick({.acknowledged = acknowledged, .unacknowledged = 4096}),
+              Verdict::Wait);
+    EXPECT_EQ(keepalive.tick({.acknowledged = acknowledged, .unacknowledged = 4096}),
+              Verdict::Wait);
+  }
+}
+
 // A frozen browser's kernel acknowledges a Ping as any other would.
 TEST(Keepalive, ThePingsOwnAcknowledgementIsNoSignOfLife) {
   Keepalive keepalive;
