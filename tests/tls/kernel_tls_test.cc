@@ -1,6 +1,5 @@
 // kTLS without a kernel that has it: the socket says that it took the keys, and what it should encrypt goes out as it
 // is, for the test to read.
-#include <errno.h>
 #include <gtest/gtest.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
@@ -26,7 +25,8 @@ namespace {
 bool takes_keys = false;
 }
 
-// In place of libc's, for libcrypto as well.
+// In place of libc's, for libcrypto as well; libc's parameters have reserved names.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept {
   if (takes_keys && level == IPPROTO_TCP && name == TCP_ULP) return 0;
   if (takes_keys && level == SOL_TLS && name == TLS_TX) return 0;
@@ -51,7 +51,7 @@ class KernelTlsTest : public testing::Test {
         TlsStream::make(context_.get(), std::make_unique<io::PlainStream>(std::move(sockets_.ours)),
                         TlsStream::Role::Server);
   }
-  ~KernelTlsTest() override { takes_keys = false; }
+  void TearDown() override { takes_keys = false; }
 
   void shake_hands() {
     io::IoResult result = io::IoResult::again();
