@@ -14,10 +14,6 @@ namespace {
 
 constexpr unsigned kFlags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE;
 
-IoResult failure(int error) {
-  return error == EAGAIN || error == EINTR ? IoResult::again() : IoResult::failed(error);
-}
-
 }  // namespace
 
 std::unique_ptr<PipePool::Pipe> PipePool::take() {
@@ -56,7 +52,7 @@ IoResult Conduit::fill(int from, std::size_t most) {
     return IoResult::ok(inside_);
   }
   clear();
-  return n == 0 ? IoResult::eof() : failure(error);
+  return n == 0 ? IoResult::eof() : IoResult::of_error(error);
 }
 
 void Conduit::put_in_front(Bytes head) {
@@ -70,7 +66,7 @@ void Conduit::put_in_front(Bytes head) {
 IoResult Conduit::send_head(int to) {
   const Bytes rest = Bytes(head_).first(head_size_).subspan(head_done_);
   const ssize_t n = ::send(to, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_MORE);
-  if (n < 0) return failure(errno);
+  if (n < 0) return IoResult::of_error(errno);
   head_done_ = static_cast<std::uint8_t>(head_done_ + n);
   return IoResult::ok(static_cast<std::size_t>(n));
 }
@@ -85,7 +81,7 @@ IoResult Conduit::drain(int to) {
   while (inside_ > 0) {
     const ssize_t n = ::splice(pipe_->out.get(), nullptr, to, nullptr, inside_, kFlags);
     if (n <= 0) {
-      const IoResult result = failure(n == 0 ? EPIPE : errno);
+      const IoResult result = IoResult::of_error(n == 0 ? EPIPE : errno);
       if (result.kind == IoResult::Kind::Failed || sent == 0) return result;
       return IoResult::ok(sent);
     }

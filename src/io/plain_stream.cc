@@ -23,8 +23,6 @@ constexpr std::chrono::milliseconds::rep kMaxMilliseconds = std::numeric_limits<
 
 constexpr std::size_t kMaxParts = 4;
 
-bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == EINTR; }
-
 }  // namespace
 
 std::string describe(const IoResult& result) {
@@ -37,14 +35,14 @@ IoResult PlainStream::read(MutableBytes out) {
   const ssize_t n = ::recv(fd_.get(), out.data(), out.size(), 0);
   if (n > 0) return IoResult::ok(static_cast<std::size_t>(n));
   if (n == 0) return IoResult::eof();
-  return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
+  return IoResult::of_error(errno);
 }
 
 IoResult PlainStream::peek(MutableBytes out) {
   const ssize_t n = ::recv(fd_.get(), out.data(), out.size(), MSG_PEEK);
   if (n > 0) return IoResult::ok(static_cast<std::size_t>(n));
   if (n == 0) return IoResult::eof();
-  return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
+  return IoResult::of_error(errno);
 }
 
 IoResult PlainStream::write(std::span<const Bytes> parts) { return send(parts, 0); }
@@ -71,7 +69,7 @@ IoResult PlainStream::send(std::span<const Bytes> parts, int flags) {
     n = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | flags);
   }
   if (n >= 0) return IoResult::ok(static_cast<std::size_t>(n));
-  return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
+  return IoResult::of_error(errno);
 }
 
 void PlainStream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
@@ -81,7 +79,7 @@ IoResult send_file(int fd, Bytes head, int file, std::uint64_t offset, std::size
   if (!head.empty()) {
     // with MSG_MORE the kernel waits for the file's first bytes
     const ssize_t n = ::send(fd, head.data(), head.size(), MSG_NOSIGNAL | MSG_MORE);
-    if (n < 0) return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
+    if (n < 0) return IoResult::of_error(errno);
     sent = static_cast<std::size_t>(n);
     if (sent < head.size()) return IoResult::ok(sent);
   }
@@ -90,7 +88,7 @@ IoResult send_file(int fd, Bytes head, int file, std::uint64_t offset, std::size
   if (n > 0) return IoResult::ok(sent + static_cast<std::size_t>(n));
   if (sent > 0) return IoResult::ok(sent);  // what is wrong with the file comes again
   if (n == 0) return IoResult::failed(0, "the file changed while it was sent");
-  return would_block(errno) ? IoResult::again() : IoResult::failed(errno);
+  return IoResult::of_error(errno);
 }
 
 std::size_t unacknowledged_bytes(int fd) {

@@ -1,6 +1,7 @@
 // A two-way stream of bytes to a peer: plain TCP, a Unix socket, or TLS over one of them.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -27,6 +28,10 @@ struct IoResult {
   static IoResult again() { return {}; }
   static IoResult eof() { return {Kind::Eof, 0, 0, ""}; }
   static IoResult failed(int error, const char* why = "") { return {Kind::Failed, 0, error, why}; }
+  /// What a system call's `error` means for a stream: Again, or Failed.
+  static IoResult of_error(int error) {
+    return error == EAGAIN || error == EINTR ? again() : failed(error);
+  }
 
   [[nodiscard]] bool is_ok() const { return kind == Kind::Ok; }
 };

@@ -39,16 +39,18 @@ void Bulk::note_read(std::size_t bytes) {
 IoResult Bulk::take(int fd) {
   conduit_ = std::make_unique<io::Conduit>(*pipes_);
   const IoResult result = conduit_->fill(fd, budget_);
-  if (!result.is_ok()) conduit_.reset();
-  if (result.is_ok()) {
-    std::array<std::byte, ws::kMaxServerHeader> header{};
-    const std::size_t size = ws::write_frame_header(ws::Opcode::Binary, result.bytes, header);
-    conduit_->put_in_front(Bytes(header).first(size));
-    adapt(result.bytes);
-  } else if (cannot_splice(result)) {
-    large_reads_ = 0;
-    if (result.error != EMFILE) pipes_ = nullptr;  // it never will
+  if (!result.is_ok()) {
+    conduit_.reset();
+    if (cannot_splice(result)) {
+      large_reads_ = 0;
+      if (result.error != EMFILE) pipes_ = nullptr;  // it never will
+    }
+    return result;
   }
+  std::array<std::byte, ws::kMaxServerHeader> header{};
+  const std::size_t size = ws::write_frame_header(ws::Opcode::Binary, result.bytes, header);
+  conduit_->put_in_front(Bytes(header).first(size));
+  adapt(result.bytes);
   return result;
 }
 

@@ -19,7 +19,7 @@ namespace wsproxy::session {
 class Opening {
  public:
   /// `its_visit` is what the client was let in by.
-  explicit Opening(const http::HeadLimits& limits, Admission::Visit its_visit = {})
+  explicit Opening(const http::HeadLimits& limits, Admission::Visit its_visit)
       : visit(std::move(its_visit)), limits_(limits), scanner_(limits) {}
 
   enum class Progress : unsigned char {
