@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,40 +24,31 @@ namespace {
 
 constexpr int kConnections = 200;
 
-struct Site {
-  std::string file;
-  int line;
-  auto operator<=>(const Site&) const = default;
-};
-
 struct Block {
-  Site* site;
+  long* sum;  // of the file that asked for it, or null
   std::size_t size;
 };
 
-// Found by the address of the name's text and the line: no allocation is made for one that is known.
-std::map<std::pair<const char*, int>, Site*> sites;
-std::map<Site*, long> bytes_of;
+// By the address of a file's name: OpenSSL's __FILE__ of each place.
+std::map<const char*, long> bytes_of;
 bool counts = false;  // only the servers' sides
 
 std::size_t dealt_out(std::size_t size) {
   return std::max<std::size_t>(32, (size + 8 + 15) / 16 * 16);
 }
 
-void* allocate(std::size_t size, const char* file, int line) {
-  auto* block = static_cast<Block*>(std::malloc(sizeof(Block) + size));
-  if (block == nullptr || size == 0) return nullptr;
-  Site*& site = sites[{file, line}];
-  if (site == nullptr) site = new Site{file, line};
-  *block = {counts ? site : nullptr, size};
-  if (counts) bytes_of[site] += static_cast<long>(dealt_out(size));
+void* allocate(std::size_t size, const char* file, int) {
+  auto* block = size == 0 ? nullptr : static_cast<Block*>(std::malloc(sizeof(Block) + size));
+  if (block == nullptr) return nullptr;
+  *block = {counts ? &bytes_of[file] : nullptr, size};
+  if (counts) *block->sum += static_cast<long>(dealt_out(size));
   return block + 1;
 }
 
 void release(void* memory, const char*, int) {
   if (memory == nullptr) return;
   auto* block = static_cast<Block*>(memory) - 1;
-  if (block->site != nullptr) bytes_of[block->site] -= static_cast<long>(dealt_out(block->size));
+  if (block->sum != nullptr) *block->sum -= static_cast<long>(dealt_out(block->size));
   std::free(block);
 }
 
@@ -125,14 +117,15 @@ int main(int argc, char** argv) {
   SSL_CTX_set_session_cache_mode(server, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(server, 1);
   connect(server, client);  // what is looked up once is there
-  bytes_of.clear();
+  for (auto& [name, bytes] : bytes_of) bytes = 0;
   std::vector<Connection> connections;
   connections.reserve(kConnections);
   for (int i = 0; i < kConnections; ++i) connections.push_back(connect(server, client));
 
   std::map<std::string, long> by_file;
-  for (const auto& [site, bytes] : bytes_of) {
-    const std::string file = site->file.substr(site->file.find_first_not_of("./"));
+  for (const auto& [name, bytes] : bytes_of) {
+    const std::string_view path(name);
+    const std::string file(path.substr(path.find_first_not_of("./")));
     if (file != "crypto/buffer/buffer.c")
       by_file[file] += bytes;  // of the memory BIOs, a stand-in for sockets
   }

@@ -6,7 +6,7 @@ import net from 'node:net';
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export function isThere(program) {
   const places = program.includes('/') ? [program] : `${process.env.PATH}:/usr/sbin`.split(':').map((folder) => path.join(folder, program));

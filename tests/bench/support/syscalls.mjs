@@ -1,7 +1,7 @@
 // What wsproxy asks of the kernel in each scenario, as strace counts it: no call should be made for nothing.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isThere } from './machine.mjs';
+import { isThere, sleep } from './machine.mjs';
 import { measure } from './measure.mjs';
 
 const scenarios = [
@@ -18,7 +18,6 @@ const scenarios = [
   ['http', ['http'], 'plain'],
 ];
 const kinds = { reads: /^(read|recv|recvfrom|recvmsg)$/, writes: /^(write|send|sendto|sendmsg|writev)$/, moves: /^(splice|sendfile)$/, waits: /^epoll_wait$/, changes: /^epoll_ctl$/ };
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The summary that `strace -c` leaves: [{ name, calls, errors }]. It comes a moment after the program's end. */
 async function summary(file) {
