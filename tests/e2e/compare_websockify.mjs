@@ -372,7 +372,7 @@ const attacks = {
     await address('add');
     const [near, far] = [await startServer(t), await startServer(t, undefined, { port: 0, host: vanishing })];
     const [toNear, toFar] = [await launch(t, near.port), await launch(t, `${vanishing}:${far.port}`)];
-    const client = await WebSocketClient.open(t, { port: toNear.port, localAddress: vanishing });
+    await WebSocketClient.open(t, { port: toNear.port, localAddress: vanishing });
     const target = await near.next();
     const other = await WebSocketClient.open(t, { port: toFar.port });
     await far.next();
